@@ -1,0 +1,1 @@
+"""How calprod runs: profiles, policies, pipelines and service files."""

@@ -1,0 +1,1 @@
+"""Everything outside the program: repositories, cameras, ledger, storage, settings."""

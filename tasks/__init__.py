@@ -1,0 +1,1 @@
+"""The steps of calibration production, and one room per calibration."""

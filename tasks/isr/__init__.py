@@ -1,0 +1,1 @@
+"""Instrument-signature removal: one correction per module, plain functions on arrays."""

@@ -1,0 +1,1 @@
+"""Choosing exposures, with a reason for each."""

@@ -1,0 +1,1 @@
+"""Statistics, tests, limits and the roll-up shared by every calibration."""
