@@ -1,0 +1,1 @@
+"""calprod's tests, in the order of the house."""
