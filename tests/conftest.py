@@ -1,10 +1,9 @@
-"""What all tests share: the same hypothesis examples every time, and nothing taken from or left in the caller's home."""
+"""What all tests share: the same hypothesis examples every time, nothing taken from or left in a home."""
 
 import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -18,8 +17,8 @@ _KEPT = {"CALPROD_TEST_DATA", "CALPROD_PYTHON"}
 def _isolate_from_the_caller() -> None:
     """Give Prefect and Matplotlib an empty home and forget the caller's calprod settings.
 
-    Runs at import, because Prefect reads its settings when it is imported. Every xdist worker gets its own home, so
-    that two workers never share a Prefect database.
+    Runs at import, because Prefect reads its settings when it is imported. Every xdist worker gets its own
+    home, so that two workers never share a Prefect database.
     """
     home = tempfile.mkdtemp(prefix="calprod-tests-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
@@ -71,11 +70,3 @@ def chromium() -> str:
         if path := shutil.which(name):
             return path
     pytest.skip("no Chromium on PATH: 'make test-packages' installs it")
-
-
-@pytest.fixture
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Run the test in an empty current folder that is also its HOME; return that folder."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path

@@ -9,6 +9,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 pin=$here/uv.txt
 venv=$(pwd)/.venv
 
+# pip as root in a scratch folder harms nothing; older ones do not know the option, but bear the variable.
+export PIP_ROOT_USER_ACTION=ignore
+
 say() { printf 'calprod: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
