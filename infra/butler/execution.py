@@ -1,0 +1,139 @@
+"""Running a pipeline over a repository, in this process, so that it can be killed and run again."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lsst.daf.butler import Butler, CollectionType, DatasetRef
+from lsst.pipe.base import Pipeline
+from lsst.pipe.base.quantum_graph_builder import QuantumGraphBuilderError
+from lsst.pipe.base.separable_pipeline_executor import SeparablePipelineExecutor
+
+from infra.errors import RepositoryError
+
+__all__ = ["PipelineOutcome", "PipelineRequest", "run_pipeline"]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRequest:
+    """A pipeline with everything filled in: what ``pipetask run`` would be given."""
+
+    pipeline: Path
+    """Pipeline YAML."""
+    where: str
+    """Data query, such as ``instrument='LATISS' AND exposure IN (2024031800002..2024031800021)``."""
+    inputs: tuple[str, ...]
+    """Collections searched in this order; pinned RUNs of calibrations stand first."""
+    output: str
+    """Chain that will hold the output RUN first and then the inputs."""
+    output_run: str
+    """RUN to write into; an unfinished one is gone on with."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Configuration overrides, ``label:field`` to value."""
+
+    def command(self, repository: str = '"$REPO"', pipeline: str | None = None) -> str:
+        """Return the ``pipetask run`` command that does the same by hand.
+
+        Parameters
+        ----------
+        repository
+            Text to put for the repository; a shell variable by default.
+        pipeline
+            Text to put for the pipeline file; its path by default.
+        """
+        overrides = "".join(f" -c {shlex.quote(f'{key}={value}')}" for key, value in self.overrides.items())
+        return (
+            f"pipetask run -b {repository} -p {pipeline or shlex.quote(str(self.pipeline))}"
+            f" -i {','.join(self.inputs)} -o {self.output} --output-run {self.output_run}"
+            f"{overrides} -d {shlex.quote(self.where)} --register-dataset-types"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOutcome:
+    """What a pipeline left in its RUN."""
+
+    run: str
+    outputs: Mapping[str, tuple[DatasetRef, ...]]
+    """Datasets of every output type of the pipeline, logs and metadata left out."""
+    configuration: str
+    """Resolved configuration of all tasks, as the RUN keeps it."""
+
+
+def run_pipeline(
+    butler: Butler, request: PipelineRequest, *, on_progress: Callable[[str], None] | None = None
+) -> PipelineOutcome:
+    """Run a pipeline to its end, going on where an earlier attempt on the same RUN stopped.
+
+    Parameters
+    ----------
+    butler
+        A writeable Butler.
+    request
+        What to run.
+    on_progress
+        Called with one line when the graph is built and when its quanta are done.
+
+    Raises
+    ------
+    RepositoryError
+        The data query matches nothing to do, or a quantum failed; the message names the RUN, whose log
+        datasets tell the rest.
+    """
+    say = on_progress or (lambda _line: None)
+    butler.collections.register(request.output_run, CollectionType.RUN)
+    scoped = butler.clone(collections=request.inputs, run=request.output_run)
+    pipeline = _pipeline(request)
+    executor = SeparablePipelineExecutor(scoped, clobber_output=True, skip_existing_in=[request.output_run])
+    try:
+        graph = executor.build_quantum_graph(pipeline, where=request.where)
+    except (QuantumGraphBuilderError, LookupError) as error:
+        raise RepositoryError(f"no work for {request.pipeline.stem} in {request.output_run}: {error}") from error
+    say(f"{len(graph)} quanta to run into {request.output_run}")
+    executor.pre_execute_qgraph(graph, register_dataset_types=True)
+    try:
+        executor.run_pipeline(graph, num_proc=1)
+    except Exception as error:
+        raise RepositoryError(
+            f"{request.pipeline.stem} failed in {request.output_run}: {error}",
+            "read the log dataset of the failed quantum there; run the campaign again to go on",
+        ) from error
+    _chain_outputs(butler, request)
+    say(f"{request.output_run} is complete")
+    return collect_outputs(butler, request)
+
+
+def collect_outputs(butler: Butler, request: PipelineRequest) -> PipelineOutcome:
+    """Return what the pipeline's RUN holds now, run before or not."""
+    pipeline_graph = _pipeline(request).to_graph(butler.registry)
+    outputs: dict[str, tuple[DatasetRef, ...]] = {}
+    configuration: list[str] = []
+    for node in pipeline_graph.tasks.values():
+        for edge in node.outputs.values():
+            refs = butler.query_datasets(
+                edge.parent_dataset_type_name, collections=[request.output_run], find_first=False, explain=False
+            )
+            outputs[edge.parent_dataset_type_name] = tuple(sorted(refs, key=lambda ref: str(ref.dataId)))
+        configuration.append(f"# {node.label}: {node.task_class_name}\n{node.get_config_str()}")
+    return PipelineOutcome(
+        run=request.output_run, outputs=outputs, configuration="\n".join(sorted(configuration))
+    )
+
+
+def _pipeline(request: PipelineRequest) -> Pipeline:
+    pipeline = Pipeline.fromFile(str(request.pipeline))
+    for key, value in request.overrides.items():
+        label, _, name = key.partition(":")
+        pipeline.addConfigOverride(label, name, value)
+    return pipeline
+
+
+def _chain_outputs(butler: Butler, request: PipelineRequest) -> None:
+    """Make the output chain as ``pipetask run -o`` does: the newest RUN first, then the inputs."""
+    butler.collections.register(request.output, CollectionType.CHAINED)
+    children = [name for name in butler.collections.get_info(request.output).children]
+    wanted = [request.output_run, *request.inputs]
+    wanted += [child for child in children if child not in wanted]
+    if children != wanted:
+        butler.collections.redefine_chain(request.output, wanted)
