@@ -234,7 +234,7 @@ def _mode_for(path: Path) -> int:
 
 
 def _current_umask() -> int:
-    """The process's umask, read where possible without the set-and-restore that races with other threads."""
+    """Read the umask, where possible without the set-and-restore that races with other threads."""
     with suppress(OSError, ValueError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("Umask:"):

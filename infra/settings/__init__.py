@@ -1,0 +1,51 @@
+"""Settings people edit: instrument profiles and verification policies."""
+
+from infra.settings.gate import GateSettings
+from infra.settings.loading import (
+    builtin_policy,
+    builtin_profile,
+    builtin_profile_path,
+    load_model,
+    load_policy,
+    load_profile,
+)
+from infra.settings.policy import LimitVersion, Policy, PolicyTest, Waiver
+from infra.settings.profile import (
+    CalibrationSettings,
+    CampaignSettings,
+    CertificationSettings,
+    ExecutorSettings,
+    ExportSettings,
+    Profile,
+    RemoteSettings,
+)
+from infra.settings.rules import RULES, Rule
+from infra.settings.secrets import with_environment
+from infra.settings.selection import QualityLimits, SelectionSettings, VerificationSampling
+
+__all__ = [
+    "RULES",
+    "CalibrationSettings",
+    "CampaignSettings",
+    "CertificationSettings",
+    "ExecutorSettings",
+    "ExportSettings",
+    "GateSettings",
+    "LimitVersion",
+    "Policy",
+    "PolicyTest",
+    "Profile",
+    "QualityLimits",
+    "RemoteSettings",
+    "Rule",
+    "SelectionSettings",
+    "VerificationSampling",
+    "Waiver",
+    "builtin_policy",
+    "builtin_profile",
+    "builtin_profile_path",
+    "load_model",
+    "load_policy",
+    "load_profile",
+    "with_environment",
+]

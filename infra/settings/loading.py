@@ -1,0 +1,209 @@
+"""Settings files become models; a wrong one says the file, the line, the key and what was expected."""
+
+import types
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from infra.errors import ProfileError, UsageError
+from infra.redaction import redact_text
+from infra.settings.policy import Policy
+from infra.settings.profile import Profile
+from infra.settings.yaml_lines import LinedDocument, dotted, read_yaml
+
+__all__ = [
+    "builtin_policy",
+    "builtin_profile",
+    "builtin_profile_path",
+    "load_model",
+    "load_policy",
+    "load_profile",
+]
+
+_SHOWN = 3
+
+
+def load_profile(path: str | Path) -> Profile:
+    """Read a profile.
+
+    Parameters
+    ----------
+    path
+        YAML file.
+
+    Returns
+    -------
+    Profile
+        The settings, checked.
+
+    Raises
+    ------
+    ProfileError
+        Naming the file, the line, the key and what was expected there.
+    """
+    return load_model(Profile, Path(path))
+
+
+def load_policy(reference: str | Path, *, beside: str | Path | None = None) -> Policy:
+    """Read a verification policy.
+
+    Parameters
+    ----------
+    reference
+        Name of a policy that is shipped, such as ``latiss``, or path of a YAML file.
+    beside
+        File that a relative path is relative to: the profile that names the policy.
+
+    Returns
+    -------
+    Policy
+        The tests, limits and waivers, checked.
+
+    Raises
+    ------
+    ProfileError
+        Naming the file, the line, the key and what was expected there.
+    """
+    text = str(reference)
+    if "/" not in text and not text.endswith((".yaml", ".yml")):
+        return load_model(Policy, _builtin("policies", text, "policy"))
+    path = Path(text)
+    return load_model(Policy, Path(beside).parent / path if beside and not path.is_absolute() else path)
+
+
+def builtin_profile(instrument: str) -> Profile:
+    """Read the profile shipped for an instrument, whatever the case its name is written in."""
+    return load_profile(builtin_profile_path(instrument))
+
+
+def builtin_profile_path(instrument: str) -> Path:
+    """Give the file of the profile shipped for an instrument; UsageError if there is none."""
+    return _builtin("profiles", instrument.lower(), "profile")
+
+
+def builtin_policy(instrument: str) -> Policy:
+    """Read the verification policy shipped for an instrument."""
+    return load_model(Policy, _builtin("policies", instrument.lower(), "policy"))
+
+
+def load_model[Model: BaseModel](model: type[Model], path: Path) -> Model:
+    """Read a YAML file into a settings model.
+
+    Parameters
+    ----------
+    model
+        What the file must be.
+    path
+        YAML file.
+
+    Returns
+    -------
+    pydantic.BaseModel
+        An instance of ``model``.
+
+    Raises
+    ------
+    ProfileError
+        Naming the file, the line, the key and what was expected there; the first few if there are many.
+    """
+    document = read_yaml(path)
+    if not isinstance(document.content, dict):
+        raise ProfileError(f"{path}:1: expected keys with values, such as 'instrument: LATISS'")
+    try:
+        return model.model_validate(document.content)
+    except ValidationError as error:
+        # By line, so that people mend a file from the top.
+        problems = sorted(_problem(model, document, details) for details in error.errors())
+    messages = [message for _, message in problems]
+    more = f" (and {len(messages) - _SHOWN} more)" if len(messages) > _SHOWN else ""
+    raise ProfileError("; ".join(messages[:_SHOWN]) + more)
+
+
+def _builtin(kind: str, name: str, noun: str) -> Path:
+    folder = resources.files("deployments") / kind
+    with resources.as_file(folder) as path:
+        known = sorted(entry.stem for entry in path.glob("*.yaml"))
+        if name in known:
+            return path / f"{name}.yaml"
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+    raise UsageError(f"there is no {noun} '{name}'", hint)
+
+
+def _problem(model: type[BaseModel], document: LinedDocument, details: ErrorDetails) -> tuple[int, str]:
+    """Put one error of pydantic into words; the line comes first, for sorting."""
+    context = details.get("ctx", {})
+    location = _in_file(context.get("location", details["loc"]), document)
+    if details["type"] == "extra_forbidden":
+        words = _unknown_key(model, location)
+    elif details["type"] == "missing" and location and isinstance(location[-1], int):
+        words = "expected one more value"
+    elif details["type"] == "missing":
+        words = f"is missing; expected {_describe(model, location)}"
+    elif details["type"] == "wrong_reference":
+        words = details["msg"]
+    else:
+        said = details["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+        words = said[:1].lower() + said[1:]
+        if not isinstance(details["input"], dict | list):
+            words += f", not {redact_text(repr(details['input']))}"
+    return document.line_of(location), f"{document.where(location)}: {words}"
+
+
+def _in_file(location: Sequence[Any], document: LinedDocument) -> tuple[str | int, ...]:
+    """Leave out the parts of pydantic's location that are names of types, not keys of the file."""
+    place: tuple[str | int, ...] = ()
+    for position, part in enumerate(location):
+        last = position == len(location) - 1
+        if (*place, part) in document.lines or (last and _may_be_missing(part)):
+            place = (*place, part)
+    return place
+
+
+def _may_be_missing(part: Any) -> bool:
+    """Tell whether the last part of a location may be a key that is missing from the file."""
+    return isinstance(part, int) or (part.isidentifier() and part not in ("str", "int", "float", "bool"))
+
+
+def _unknown_key(model: type[BaseModel], location: Sequence[str | int]) -> str:
+    owner = _model_at(model, location[:-1])
+    known = list(owner.model_fields) if owner else []
+    near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"expected one of {', '.join(known)}"
+    return f"unknown key; {hint}"
+
+
+def _describe(model: type[BaseModel], location: Sequence[str | int]) -> str:
+    owner = _model_at(model, location[:-1])
+    field = owner.model_fields.get(str(location[-1])) if owner else None
+    text = field.description if field and field.description else f"a value for {dotted(location[-1:])}"
+    first = text.split("\n")[0].rstrip(".:")
+    return (first[0].lower() + first[1:]).replace("``", "'")
+
+
+def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel] | None:
+    """Find the model that describes the mapping at a location of the file."""
+    current: type[BaseModel] | None = model
+    for part in location:
+        if isinstance(part, int):
+            continue  # the model inside a list was found with the list's key
+        field = current.model_fields.get(part) if current else None
+        current = _model_in(field.annotation) if field else None
+    return current
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Find the model inside Optional, tuple, Annotated and type aliases."""
+    if isinstance(annotation, TypeAliasType):
+        return _model_in(annotation.__value__)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, types.UnionType, tuple, list, Annotated):
+        found = (_model_in(argument) for argument in get_args(annotation))
+        return next((candidate for candidate in found if candidate), None)
+    return None

@@ -1,0 +1,101 @@
+"""Selection rules: which exposures go into a calibration, and which test it."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from infra.settings.base import SettingsModel
+
+__all__ = ["QualityLimits", "SelectionSettings", "VerificationSampling"]
+
+type Fraction = Annotated[float, Field(ge=0, le=1)]
+type Positive = Annotated[float, Field(gt=0)]
+
+
+class QualityLimits(SettingsModel):
+    """What the quick statistics of a raw must show for it to enter a calibration; None leaves a check out.
+
+    A departure is measured from the median of the frame's set. It counts when it is beyond the limit named here
+    *and* beyond ``n_sigma`` robust standard deviations of the set, so that neither a very steady nor a noisy set
+    raises false alarms. A lit frame (a flat) is judged by fractions, an unlit one (bias, dark) in adu.
+    """
+
+    n_sigma: Positive = 8.0
+    """Robust standard deviations (1.4826 × median absolute deviation) by which a departing frame is off."""
+    level_range: tuple[float, float] | None = None
+    """Smallest and largest median level above the overscan (adu); None for what the type of frame allows:
+    a flat has at least 100 adu, a bias or dark at most 300 adu."""
+    maximum_level_departure: Positive | None = 4.0
+    """Unlit: largest distance of the level, of a detector or amplifier, from the median of the set (adu)."""
+    maximum_level_departure_fraction: Positive | None = 0.05
+    """Lit: largest distance of the level from the median of the set, as a fraction of it: illumination."""
+    maximum_drift_fraction: Positive | None = 0.10
+    """Lit: largest change of the level from the first to the last frame of a set, as a fraction."""
+    maximum_amplifier_departure_fraction: Positive | None = 0.02
+    """Lit: largest change of one amplifier against the rest of its detector, as a fraction."""
+    maximum_gradient_departure: Positive | None = 0.02
+    """Lit: largest change of the left-right or bottom-top gradient against the set, as a fraction of the level."""
+    maximum_corner_excess: Positive | None = 6.0
+    """Unlit: largest excess of the readout corners over the set's (adu)."""
+    maximum_pedestal_departure: Positive | None = 20.0
+    """Largest distance of an amplifier's overscan level from the median of the set (adu)."""
+    maximum_noise_ratio: Annotated[float, Field(gt=1)] | None = 1.5
+    """Largest ratio of an amplifier's overscan noise to the median of the set."""
+    maximum_saturated_fraction: Fraction | None = 0.01
+    """Largest fraction of saturated pixels."""
+    maximum_nan_fraction: Fraction | None = 1e-4
+    """Largest fraction of pixels that are not finite."""
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.level_range is not None and not self.level_range[0] < self.level_range[1]:
+            raise ValueError("expected level_range to be [smallest, largest]")
+        return self
+
+
+class VerificationSampling(SettingsModel):
+    """Which exposures that are not inputs test the calibration."""
+
+    first_exposures: bool = True
+    """Whether the dropped first exposures of sets are among them."""
+    other_days: Annotated[int, Field(ge=0)] = 10
+    """How many other days to draw from, the nearest first."""
+    every_nth: Annotated[int, Field(ge=1)] = 5
+    """Which exposures of other days: every n-th."""
+    maximum: Annotated[int, Field(ge=0)] = 20
+    """Largest number of exposures of other days; those of the same day that suit all verify."""
+
+
+class SelectionSettings(SettingsModel):
+    """How the exposures of one calibration are chosen."""
+
+    target: Annotated[int, Field(ge=1)] = 20
+    """Exposures to combine: 20 keeps the noise added by the calibration below 2.5 % (DMTN-101)."""
+    minimum: Annotated[int, Field(ge=1)] = 10
+    """Fewest exposures to combine; fewer is a shortage and nothing is made."""
+    drop_first: Annotated[int, Field(ge=0)] = 1
+    """How many exposures at the start of each set never enter: the clearing before them is incomplete."""
+    same_state: bool = True
+    """Whether the camera-state keys of the profile must agree within a set."""
+    observation_reasons: tuple[str, ...] | None = None
+    """Observation reasons accepted, such as ``bias``; None for any."""
+    filters: tuple[str, ...] | None = None
+    """Physical filters to make the calibration for; None for every one the day holds."""
+    sets: Literal["largest", "latest"] = "largest"
+    """Which set of the day to use when several would do."""
+    gap_seconds: Positive = 600.0
+    """Pause between exposures that begins a new set (s)."""
+    exposure_time_tolerance: Annotated[float, Field(ge=0)] = 0.05
+    """Largest difference of exposure time within a set (s)."""
+    exposure_time_range: tuple[float, float] | None = None
+    """Shortest and longest exposure time accepted (s); None for any."""
+    verification: VerificationSampling = VerificationSampling()
+    """Which exposures test the calibration."""
+    quality: QualityLimits = QualityLimits()
+    """What the pixels must show."""
+
+    @model_validator(mode="after")
+    def _check_numbers(self) -> Self:
+        if self.minimum > self.target:
+            raise ValueError(f"expected minimum ({self.minimum}) to be at most target ({self.target})")
+        return self
