@@ -19,7 +19,7 @@ fail() { say "$*"; exit 1; }
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/calprod-bootstrap.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' INT TERM HUP
+trap 'exit 130' INT TERM HUP PIPE
 
 # Two makes at the same time: the second waits, then finds everything in place. Where flock is missing they may do
 # the same work twice, which uv bears.
@@ -38,6 +38,10 @@ uv_with() {
 }
 
 python=$("$here/find_python.sh") || { [ $? -eq 1 ] || exit 1; python=; }
+
+# An environment whose Python has gone goes too, before its uv is asked for anything.
+"$venv/bin/python" -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] < (3, 14))' 2>/dev/null ||
+    rm -rf "$venv"
 
 wanted=$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' "$pin")
 uv=$venv/bin/uv
@@ -63,10 +67,8 @@ if [ -z "$python" ]; then
     python=$("$uv" python find --no-project 3.12)
 fi
 
-usable() { "$venv/bin/python" -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; }
-if ! usable; then
+if [ ! -d "$venv" ]; then
     say "making .venv with $python"
-    rm -rf "$venv"
     "$uv" venv --quiet --no-project --python "$python" --prompt calprod "$venv"
 fi
 
