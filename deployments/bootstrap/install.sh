@@ -60,7 +60,7 @@ case "$("$uv" --version 2>/dev/null || true)" in
     ;;
 esac
 
-if [ -z "$python" ]; then
+if [ -z "$python" ] && [ ! -d "$venv" ]; then
     say "no Python 3.12 or 3.13 found (CALPROD_PYTHON, PATH, pyenv): uv downloads one"
     "$uv" python install 3.12 >&2 ||
         fail "uv could not download Python 3.12 — install Python 3.12 or 3.13 by other means and name it in CALPROD_PYTHON"
