@@ -5,7 +5,8 @@ from infra.instruments.sensors import ITL_SEGMENT, amplifiers
 
 __all__ = ["LATISS"]
 
-# Nominal gain (electron/adu) and read noise (electron) in the order of the HDUs, from the camera's published model.
+# Nominal gain (electron/adu) and read noise (electron) in the order of the HDUs, from the camera's published
+# model.
 _GAINS = (
     *(1.0811, 1.0470, 1.0795, 1.0810, 1.0644, 1.0669, 1.0795, 1.0560),
     *(1.1033, 1.1039, 1.1047, 1.0840, 1.0939, 1.0874, 1.0933, 1.0972),

@@ -65,8 +65,8 @@ class SegmentModel:
     prescan
         Leading serial prescan columns.
     data_width, data_height
-        Columns and rows of light-sensitive pixels; they start at (prescan, 0). What is left is serial overscan
-        (behind in x) and parallel overscan (behind in y).
+        Columns and rows of light-sensitive pixels; they start at (prescan, 0). What is left is serial
+        overscan (behind in x) and parallel overscan (behind in y).
     """
 
     naxis1: int
@@ -79,7 +79,7 @@ class SegmentModel:
         if min(self.data_width, self.data_height) < 1 or self.prescan < 0:
             raise ValueError(f"a segment needs data pixels and a prescan of 0 or more: {self}")
         if self.serial_overscan < 0 or self.parallel_overscan < 0:
-            raise ValueError(f"the sections of a segment exceed its {self.naxis1} x {self.naxis2} pixels: {self}")
+            raise ValueError(f"sections exceed the {self.naxis1} x {self.naxis2} pixels: {self}")
 
     @property
     def serial_overscan(self) -> int:
@@ -103,11 +103,11 @@ class AmplifierLayout:
     image_box
         The amplifier's data pixels in the trimmed detector image.
     raw_box
-        The whole segment in the raw mosaic: the untrimmed detector image, in which each segment stands already
-        mirrored to assembled orientation.
+        The whole segment in the raw mosaic: the untrimmed detector image, in which each segment stands
+        already mirrored to assembled orientation.
     data_box, serial_overscan_box, parallel_overscan_box
-        Sections of the segment, in the raw mosaic. The serial overscan stands beside the data rows, the parallel
-        overscan above or below the data columns; the corner where both cross belongs to neither.
+        Sections of the segment, in the raw mosaic. The serial overscan stands beside the data rows, the
+        parallel overscan above or below the data columns; the corner where both cross belongs to neither.
     flip_x, flip_y
         Whether the stored segment was mirrored in x and in y.
     gain

@@ -21,7 +21,7 @@ CORNER_DETECTORS = {
     for corner, raft in enumerate(("R00", "R04", "R40", "R44"))
     for number, slot in enumerate(("SG0", "SG1", "SW0", "SW1"))
 }
-"""Numbers of the guiders (SG) and wavefront half-sensors (SW): known by name, but no calibrations are made of them."""
+"""Numbers of the guiders (SG) and wavefront half-sensors (SW): known by name, not calibrated."""
 
 
 def _science_detectors() -> Iterator[DetectorModel]:

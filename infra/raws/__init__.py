@@ -1,0 +1,1 @@
+"""Raw frames: reading them without afw, judging them, and taking them into a Butler."""
