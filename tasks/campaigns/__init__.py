@@ -1,0 +1,1 @@
+"""Campaigns: what was planned, where it was written, what it can be replayed by."""

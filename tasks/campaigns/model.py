@@ -1,0 +1,138 @@
+"""A campaign as its stages see it: which calibrations, from which exposures, into which collections."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from infra.errors import UsageError
+from infra.ledger import Campaign
+from infra.naming import CalibrationKey, CampaignName, run_timestamp
+from tasks.selection.model import Plan
+
+__all__ = ["CampaignRecord", "PlannedCalibration", "campaign_parameters"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCalibration:
+    """One calibration of a campaign and the exposures chosen for it."""
+
+    key: CalibrationKey
+    generation: tuple[int, ...]
+    """Exposures to combine, sorted."""
+    verification: tuple[int, ...]
+    """Exposures to test it on besides its inputs, sorted."""
+
+    @property
+    def exposures(self) -> tuple[int, ...]:
+        """Every exposure that verification reads, sorted."""
+        return tuple(sorted({*self.generation, *self.verification}))
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRecord:
+    """What was decided when the campaign was opened; it never changes afterwards."""
+
+    name: CampaignName
+    day_obs: int
+    """Observing day, YYYYMMDD."""
+    timestamp: str
+    """Last part of the names of its RUNs, such as ``20240327T163518Z``."""
+    producer: str
+    """Who asked for it."""
+    calibrations: tuple[PlannedCalibration, ...]
+    """What to make, in the order to make it."""
+    plan: Mapping[str, Any]
+    """The whole plan as JSON values: sets, exposures, reasons."""
+    plan_digest: str
+    """sha256 of the plan."""
+
+    @classmethod
+    def from_ledger(cls, campaign: Campaign) -> "CampaignRecord":
+        """Read the record from the entry that opened the campaign."""
+        parameters = campaign.parameters
+        calibrations = tuple(
+            PlannedCalibration(
+                key=CalibrationKey(entry["calibration"], entry["physical_filter"], entry["label"]),
+                generation=tuple(entry["generation"]),
+                verification=tuple(entry["verification"]),
+            )
+            for entry in parameters["calibrations"]
+        )
+        return cls(
+            name=CampaignName(campaign.instrument, campaign.ticket, campaign.tag, campaign.rerun),
+            day_obs=campaign.day_obs,
+            timestamp=parameters["timestamp"],
+            producer=campaign.who,
+            calibrations=calibrations,
+            plan=parameters["plan"],
+            plan_digest=parameters["plan"]["digest"],
+        )
+
+    def calibration(self, key: str) -> PlannedCalibration:
+        """Return the calibration with that key, such as ``flat-r``.
+
+        Raises
+        ------
+        UsageError
+            The campaign has no such calibration.
+        """
+        for planned in self.calibrations:
+            if str(planned.key) == key:
+                return planned
+        known = ", ".join(str(planned.key) for planned in self.calibrations)
+        raise UsageError(f"campaign {self.name} has no calibration '{key}'", f"it has {known}")
+
+    def select(self, wanted: tuple[str, ...]) -> tuple[PlannedCalibration, ...]:
+        """Return the calibrations that ``wanted`` names, all when it is empty.
+
+        Raises
+        ------
+        UsageError
+            A name matches nothing.
+        """
+        for name in wanted:
+            if not any(planned.key.matches(name) for planned in self.calibrations):
+                self.calibration(name)
+        return tuple(
+            planned
+            for planned in self.calibrations
+            if not wanted or any(planned.key.matches(name) for name in wanted)
+        )
+
+    def generation_run(self, key: CalibrationKey) -> str:
+        """RUN that the calibration is made in."""
+        return f"{self.name.generation(key)}/{self.timestamp}"
+
+    def verification_run(self, key: CalibrationKey) -> str:
+        """RUN that its verification writes to."""
+        return f"{self.name.verification(key)}/{self.timestamp}"
+
+
+def campaign_parameters(plan: Plan, order: tuple[str, ...], opened: datetime) -> dict[str, Any]:
+    """Return what the entry that opens a campaign must hold, as JSON values.
+
+    Parameters
+    ----------
+    plan
+        The plan of the day.
+    order
+        Names of calibrations in the order to make them.
+    opened
+        When the campaign is opened (UTC); names its RUNs.
+    """
+    keys = sorted(plan.keys(), key=lambda key: (order.index(key.calibration), str(key)))
+    return {
+        "timestamp": run_timestamp(opened),
+        "calibrations": [
+            {
+                "calibration": key.calibration,
+                "physical_filter": key.physical_filter,
+                "label": key.label,
+                "generation": list(plan.generation(key)),
+                "verification": list(plan.verification(key)),
+            }
+            for key in keys
+        ],
+        "plan": plan.to_json(),
+    }
