@@ -1,11 +1,11 @@
 """What verification measures, what each test says, and the verdict: frozen, and plain when dumped.
 
 Every model dumps with ``plain`` to nested dicts, lists, strings and Python numbers only, so that it can be
-stored in the Butler as a ``StructuredDataDict``, in the ledger as JSON, and be read back by ``model_validate``.
+stored in the Butler as a ``StructuredDataDict`` and in the ledger as JSON, and read by ``model_validate``.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, computed_field
 
@@ -16,6 +16,7 @@ __all__ = [
     "DetectorStatistics",
     "ExposureGroup",
     "ExposureStatistics",
+    "Level",
     "Outcome",
     "PlannedFrame",
     "Severity",
@@ -36,6 +37,9 @@ def _plain_number(value: object) -> object:
 
 type Number = Annotated[float, BeforeValidator(_plain_number)]
 """A float that may be NaN, never a numpy scalar."""
+
+type Level = Literal["amplifier", "detector", "exposure", "run"]
+"""What one result of a test is about."""
 
 type StatisticValues = dict[str, Number]
 """Value of each statistic by name, such as ``{"MEAN": 0.02}``; NaN where none could be formed."""
@@ -197,6 +201,15 @@ class TestResult(_Plain):
         return (self.calibration, self.exposure, self.detector, self.amplifier, self.test)
 
     @property
+    def level(self) -> Level:
+        """What was tested: an amplifier, a detector or a whole exposure; or the run, over all exposures."""
+        if self.exposure is None:
+            return "run"
+        if self.amplifier is not None:
+            return "amplifier"
+        return "exposure" if self.detector is None else "detector"
+
+    @property
     def blocks(self) -> bool:
         """Whether this result alone keeps the calibration from being verified."""
         bad = self.outcome in (Outcome.FAIL, Outcome.COULD_NOT_RUN)
@@ -235,6 +248,8 @@ class Tally(_Plain):
 
     test: str
     """Name of the test."""
+    level: Level
+    """What was tested; two levels may share the name of a test."""
     group: ExposureGroup | None = None
     """Generation or verification; None for tests of the whole run."""
     passed: int = 0

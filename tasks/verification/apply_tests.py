@@ -1,0 +1,212 @@
+"""The policy's tests applied to amplifiers, detectors, runs and exposures."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from infra.settings.policy import Policy, PolicyTest
+from tasks.verification.checks import camera_state
+from tasks.verification.model import (
+    DetectorStatistics,
+    ExposureGroup,
+    ExposureStatistics,
+    Outcome,
+    Severity,
+    StatisticValues,
+    TestResult,
+    calibration_type,
+)
+from tasks.verification.rules import RuleResult, Subject, apply_rule
+
+__all__ = ["MINIMUM_REFERENCE", "RANGE_SUFFIX", "RecordTests", "exposure_results"]
+
+MINIMUM_REFERENCE = 3
+"""Fewest exposures whose scatter says anything."""
+
+RANGE_SUFFIX = "_RANGE"
+"""At run level ``MEAN_RANGE`` is the 5 to 95 percentile range of ``MEAN`` over the exposures, and so on."""
+
+
+@dataclass(frozen=True)
+class RecordTests:
+    """The tests of one detector's statistics: of amplifiers, of the detector, and over the run."""
+
+    calibration: str
+    """Calibration key."""
+    policy: Policy
+    """Tests and waivers."""
+    record: DetectorStatistics
+    """What was measured."""
+    day_obs: int
+    """Observing day that decides on waivers of results over the run."""
+
+    @cached_property
+    def amplifiers(self) -> tuple[str, ...]:
+        """Every amplifier seen in any exposure, so that one missing in some is noticed there."""
+        names = (name for exposure in self.record.exposures for name in exposure.amplifiers)
+        return tuple(dict.fromkeys(names))
+
+    @cached_property
+    def scatters(self) -> dict[tuple[str, str], float]:
+        """Scatter over the generation exposures of every statistic compared with it, by amplifier."""
+        statistics = {
+            test.statistic
+            for test in self.policy.tests_of(calibration_type(self.calibration))
+            if test.level == "amplifier" and test.rule == "mean_near_zero"
+        }
+        return {
+            (statistic, name): self._reference_scatter(statistic, name)
+            for statistic in statistics
+            for name in self.amplifiers
+        }
+
+    def results(self, tests: Sequence[PolicyTest]) -> Iterator[TestResult]:
+        """Yield the results at amplifier, detector and run level."""
+        for exposure in self.record.exposures:
+            state = camera_state(self.record, exposure)
+            for test in tests:
+                if exposure.group.value not in test.applies_to:
+                    continue
+                parameters = test.parameters_for(state)
+                for amplifier, subject in self._subjects(test, exposure):
+                    yield self._result(test, apply_rule(test.rule, subject, parameters), exposure, amplifier)
+        for test in tests:
+            if test.level == "run":
+                yield from self._run_results(test)
+
+    def _subjects(
+        self, test: PolicyTest, exposure: ExposureStatistics
+    ) -> Iterator[tuple[str | None, Subject]]:
+        """Yield what a test looks at in one exposure of this detector, and the amplifier if it is one."""
+        if test.level == "amplifier":
+            for name in self.amplifiers:
+                yield (
+                    name,
+                    Subject(
+                        exposure.amplifiers.get(name, {}),
+                        test.statistic,
+                        test.unit,
+                        reference_scatter=self.scatters.get((test.statistic, name), 0.0),
+                        problem=exposure.problems.get(name),
+                    ),
+                )
+        elif test.level == "detector":
+            problem = "; ".join(f"{name}: {why}" for name, why in exposure.problems.items()) or None
+            yield None, Subject(exposure.detector, test.statistic, test.unit, problem=problem)
+
+    def _run_results(self, test: PolicyTest) -> Iterator[TestResult]:
+        """Yield the results of a test over all exposures, per amplifier."""
+        state = camera_state(self.record, self.record.exposures[0] if self.record.exposures else None)
+        base = test.statistic.removesuffix(RANGE_SUFFIX)
+        for name in self.amplifiers:
+            values = self._finite(base, name, test.applies_to)
+            measured: StatisticValues = {}
+            if base != test.statistic and len(values) >= MINIMUM_REFERENCE:
+                low, high = np.percentile(values, [5, 95])
+                measured[test.statistic] = float(high - low)
+            subject = Subject(measured, test.statistic, test.unit)
+            yield self._result(test, apply_rule(test.rule, subject, test.parameters_for(state)), None, name)
+
+    def _finite(self, statistic: str, amplifier: str, groups: Sequence[str]) -> list[float]:
+        values = (
+            exposure.amplifiers.get(amplifier, {}).get(statistic, math.nan)
+            for exposure in self.record.exposures
+            if exposure.group.value in groups
+        )
+        return [value for value in values if math.isfinite(value)]
+
+    def _reference_scatter(self, statistic: str, amplifier: str) -> float:
+        """Return the scatter of a statistic over the generation exposures, blind to a few odd ones."""
+        values = self._finite(statistic, amplifier, (ExposureGroup.GENERATION.value,))
+        if len(values) < MINIMUM_REFERENCE:
+            return 0.0
+        first, third = np.percentile(values, [25, 75])
+        return float(0.741301109 * (third - first))  # a Gaussian's sigma per interquartile range
+
+    def _result(
+        self,
+        test: PolicyTest,
+        rule: RuleResult,
+        exposure: ExposureStatistics | None,
+        amplifier: str | None = None,
+    ) -> TestResult:
+        day_obs = self.day_obs if exposure is None else exposure.day_obs
+        return _test_result(
+            self.calibration, self.policy, test, rule, exposure, self.record, amplifier, day_obs
+        )
+
+
+def exposure_results(
+    calibration: str,
+    policy: Policy,
+    statistics: Sequence[DetectorStatistics],
+    tests: Sequence[PolicyTest],
+) -> Iterator[TestResult]:
+    """Yield the results of the tests of whole exposures, over all detectors."""
+    wanted = [test for test in tests if test.level == "exposure"]
+    members: dict[int, list[tuple[DetectorStatistics, ExposureStatistics]]] = {}
+    for record in statistics if wanted else ():
+        for exposure in record.exposures:
+            members.setdefault(exposure.exposure, []).append((record, exposure))
+    for frames in members.values():
+        first_record, first = frames[0]
+        means = [exposure.detector.get("MEAN", math.nan) for _, exposure in frames]
+        finite = [mean for mean in means if math.isfinite(mean)]
+        values: StatisticValues = {
+            "MEAN": float(np.mean(finite)) if finite else math.nan,
+            "SCATTER": float(np.std(finite)) if finite else math.nan,
+        }
+        state = camera_state(first_record, first)
+        for test in wanted:
+            if first.group.value in test.applies_to:
+                subject = Subject(values, test.statistic, test.unit, n_detectors=len(frames))
+                rule = apply_rule(test.rule, subject, test.parameters_for(state))
+                yield _test_result(calibration, policy, test, rule, first, None, None, first.day_obs)
+
+
+def _test_result(
+    calibration: str,
+    policy: Policy,
+    test: PolicyTest,
+    rule: RuleResult,
+    exposure: ExposureStatistics | None,
+    record: DetectorStatistics | None,
+    amplifier: str | None,
+    day_obs: int,
+) -> TestResult:
+    waived = None
+    if rule.outcome in (Outcome.FAIL, Outcome.COULD_NOT_RUN):
+        waived = next(
+            (
+                waiver.reason
+                for waiver in policy.waivers
+                if waiver.covers(
+                    test.calibration,
+                    test.test,
+                    detector=record.detector if record else None,
+                    detector_name=record.detector_name if record else "",
+                    amplifier=amplifier,
+                    day_obs=day_obs,
+                )
+            ),
+            None,
+        )
+    return TestResult(
+        calibration=calibration,
+        group=exposure.group if exposure else None,
+        exposure=exposure.exposure if exposure else None,
+        detector=record.detector if record else None,
+        amplifier=amplifier,
+        test=test.test,
+        outcome=rule.outcome,
+        value=rule.value,
+        lower_limit=rule.lower_limit,
+        upper_limit=rule.upper_limit,
+        unit=rule.unit,
+        severity=Severity(test.severity),
+        reason=rule.reason,
+        waived=waived,
+    )
