@@ -12,6 +12,7 @@ from infra.naming import CalibrationKey
 __all__ = [
     "AmplifierLevels",
     "Evidence",
+    "EvidenceValue",
     "ExposureRecord",
     "ExposureSet",
     "FrameStatistics",
@@ -25,7 +26,9 @@ __all__ = [
 type StateValue = str | float | int | None
 """Value of one camera-state header card; None when the card is missing."""
 
-type EvidenceValue = str | int | float | bool | None | list[str] | list[int]
+type EvidenceValue = str | int | float | bool | list[str] | list[int] | None
+"""One number, name or list of names behind a reason."""
+
 type Evidence = Mapping[str, EvidenceValue]
 """Numbers and names behind a reason; every pixel value stands beside its limit and unit."""
 

@@ -7,6 +7,7 @@ make one set of each type; two sequences of the same kind with other frames betw
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from infra.naming import safe_label
@@ -25,8 +26,8 @@ class SetRules:
 
     gap_seconds: float = 600.0
     """A longer pause between frames (s) begins a new set."""
-    exposure_time_tolerance: float = 0.02
-    """Exposure times that differ by less than this fraction are equal; 10 ms are always forgiven."""
+    exposure_time_tolerance: float = 0.05
+    """Exposure times that differ by no more than this (s) are equal."""
     per_filter: frozenset[str] = frozenset({"flat"})
     """Observation types on which the filter has an influence."""
     sequence_types: frozenset[str] = frozenset({"bias", "dark", "flat"})
@@ -50,8 +51,9 @@ def split_into_sets(records: Iterable[ExposureRecord], rules: SetRules) -> list[
 
     Notes
     -----
-    Groups matter only where at least three frames of a kind share one: PTC pairs and cameras that give every
-    frame its own group say nothing. One or two frames without such a group belong to the sequence beside them.
+    Groups matter only where at least three frames of a kind share one: PTC pairs, and cameras that give every
+    frame its own group, say nothing. One or two frames without such a group belong to the sequence beside
+    them.
     """
     stream = in_order_taken(records)
     place = {record.exposure: index for index, record in enumerate(stream)}
@@ -87,7 +89,7 @@ def _kinds(stream: Sequence[ExposureRecord], rules: SetRules) -> list[list[Expos
         has_filter = record.observation_type in rules.per_filter
         name = record.physical_filter if has_filter else ""
         classes[record.day_obs, record.observation_type, name].append(record)
-    kinds = []
+    kinds: list[list[ExposureRecord]] = []
     for members in classes.values():
         ceilings = _exposure_time_ceilings((one.exposure_time for one in members), rules)
         by_time: dict[float, list[ExposureRecord]] = defaultdict(list)
@@ -102,7 +104,7 @@ def _exposure_time_ceilings(times: Iterable[float], rules: SetRules) -> dict[flo
     ceilings: dict[float, float] = {}
     start: float | None = None
     for time in sorted(set(times)):
-        if start is None or time - start > max(0.01, rules.exposure_time_tolerance * start):
+        if start is None or time - start > rules.exposure_time_tolerance:
             start = time
         ceilings[time] = start
     return ceilings
@@ -117,9 +119,7 @@ def _split_kind(
     for record in kind:
         named[record.group if sizes[record.group] >= _BLOCK else ""].append(record)
     loose = named.pop("", [])
-    split = [
-        part for members in named.values() for part in _split_at_pauses(members, stream, place, rules)
-    ]
+    split = [part for members in named.values() for part in _split_at_pauses(members, stream, place, rules)]
     for run in _split_at_pauses(loose, stream, place, rules):
         host = _host(run, split, rules.gap_seconds) if len(run) < _BLOCK else None
         if host is None:
@@ -153,11 +153,13 @@ def _split_at_pauses(
         return []
     runs = _adjacent_runs(members, place)
     ends_run = {
-        before[-1].exposure: min(len(before), len(after), place[after[0].exposure] - place[before[-1].exposure] - 1)
-        for before, after in zip(runs, runs[1:], strict=False)
+        before[-1].exposure: min(
+            len(before), len(after), place[after[0].exposure] - place[before[-1].exposure] - 1
+        )
+        for before, after in pairwise(runs)
     }
     sets = [[members[0]]]
-    for before, after in zip(members, members[1:], strict=False):
+    for before, after in pairwise(members):
         between = stream[place[before.exposure] + 1 : place[after.exposure]]
         interrupted = ends_run.get(before.exposure, 0) >= _BLOCK
         if interrupted or _longest_pause(before, between, after, rules) > rules.gap_seconds:
@@ -166,9 +168,7 @@ def _split_at_pauses(
     return sets
 
 
-def _adjacent_runs(
-    members: Sequence[ExposureRecord], place: dict[int, int]
-) -> list[list[ExposureRecord]]:
+def _adjacent_runs(members: Sequence[ExposureRecord], place: dict[int, int]) -> list[list[ExposureRecord]]:
     """Collect the frames that follow each other with no other frame between."""
     runs = [[members[0]]]
     for record in members[1:]:

@@ -27,8 +27,9 @@ class Deviation:
 def state_of(record: ExposureRecord, keys: Iterable[str]) -> dict[str, str | None]:
     """Return the camera state of one exposure, normalised so that equal states compare equal.
 
-    Numbers are compared to six significant digits, so that ``-104.15`` written by two programs is one value, and
-    ``1477162166`` is the same whether the card holds a string or a number. Blank and undefined cards are missing.
+    Numbers are compared to six significant digits, so that ``-104.15`` written by two programs is one value,
+    and ``1477162166`` is the same whether the card holds a string or a number. Blank and undefined cards are
+    missing.
     """
     return {key: _normalised(record.state.get(key)) for key in keys}
 
@@ -39,16 +40,18 @@ def reference_state(records: Sequence[ExposureRecord], keys: Sequence[str]) -> d
     Of states equally common the one with fewest missing keys is taken, then the one seen first.
     Without exposures every key is missing.
     """
-    states = [tuple(state_of(record, keys).items()) for record in records]
+    states = [tuple(state_of(record, keys).values()) for record in records]
     if not states:
         return dict.fromkeys(keys)
+    # Counter keeps the order of first appearance and max takes the first of equals.
     counts = Counter(states)
-    first = {state: -states.index(state) for state in counts}
-    missing = {state: sum(value is None for _, value in state) for state in counts}
-    return dict(max(counts, key=lambda state: (counts[state], -missing[state], first[state])))
+    best = max(counts, key=lambda state: (counts[state], -state.count(None)))
+    return dict(zip(keys, best, strict=True))
 
 
-def deviation(record: ExposureRecord, reference: CameraState, ignore: Collection[str] = ()) -> Deviation | None:
+def deviation(
+    record: ExposureRecord, reference: CameraState, ignore: Collection[str] = ()
+) -> Deviation | None:
     """Tell how the camera state of ``record`` differs from ``reference``; None when it does not.
 
     Parameters
@@ -62,7 +65,7 @@ def deviation(record: ExposureRecord, reference: CameraState, ignore: Collection
     """
     phrases: list[str] = []
     keys: list[str] = []
-    evidence: dict[str, str | None | list[str]] = {}
+    evidence: dict[str, str | list[str] | None] = {}
     for key, value in state_of(record, reference).items():
         wanted = reference[key]
         if value == wanted or key in ignore:

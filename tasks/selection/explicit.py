@@ -1,0 +1,128 @@
+"""A person's own choice of exposures, and what it takes to use one that the rules forbid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from infra.errors import SelectionError, UsageError
+from infra.naming import CalibrationKey
+from infra.settings.selection import SelectionSettings
+from tasks.selection.candidates import Candidate
+from tasks.selection.model import PlannedExposure, Role
+from tasks.selection.state import CameraState, deviation, reference_state
+
+__all__ = ["Overrides", "assign_listed", "check_listed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Exposures named by a person instead of chosen by the rules."""
+
+    exposures: frozenset[int]
+    """The only exposures that may be combined."""
+    reason: str | None = None
+    """Why exposures that the rules forbid are used all the same; recorded with each of them."""
+
+
+def check_listed(overrides: Overrides, known: Mapping[int, str], refused: Mapping[int, str]) -> None:
+    """Refuse a list that names exposures nobody has.
+
+    Parameters
+    ----------
+    overrides
+        The list.
+    known
+        Observation type of every exposure of the days at hand.
+    refused
+        Reason of every exposure refused at ingest.
+
+    Raises
+    ------
+    UsageError
+        The list is empty, or holds an unknown exposure.
+    """
+    if not overrides.exposures:
+        raise UsageError("the list of exposures is empty", "name at least one, or leave the option out")
+    for exposure in sorted(overrides.exposures - set(known)):
+        if exposure in refused:
+            raise UsageError(
+                f"exposure {exposure} was refused at ingest: {refused[exposure]}", "leave it out"
+            )
+        raise UsageError(
+            f"exposure {exposure} is not among those of the days at hand",
+            "see: calprod plan REPO --day-obs DAY",
+        )
+
+
+def assign_listed(
+    key: CalibrationKey,
+    sets: Sequence[Sequence[Candidate]],
+    selection: SelectionSettings,
+    state_keys: Sequence[str],
+    overrides: Overrides,
+) -> tuple[list[PlannedExposure], CameraState]:
+    """Return one row for every exposure, those listed being combined, and the camera state they share.
+
+    Raises
+    ------
+    SelectionError
+        A listed exposure is one the rules forbid, or there are too few, and no reason is given.
+    """
+    members = [one for each in sets for one in each]
+    listed = [one for one in members if one.exposure in overrides.exposures]
+    state = reference_state([one.record for one in listed if not one.objections], state_keys)
+    objections = {one.exposure: _objection(one, state, selection) for one in listed}
+    forbidden = {exposure: text for exposure, text in objections.items() if text}
+    if len(listed) < selection.minimum and listed:
+        forbidden[listed[0].exposure] = forbidden.get(listed[0].exposure) or _too_few(key, listed, selection)
+    if forbidden and not overrides.reason:
+        named = "; ".join(f"{exposure}: {text}" for exposure, text in sorted(forbidden.items()))
+        raise SelectionError(
+            f"{key}: the rules forbid {len(forbidden)} of the exposures listed ({named})",
+            "leave them out, or say why they are used all the same with --override-reason",
+        )
+    return [_row(one, key, objections, state, selection, overrides, bool(listed)) for one in members], state
+
+
+def _too_few(key: CalibrationKey, listed: Sequence[Candidate], selection: SelectionSettings) -> str:
+    return f"only {len(listed)} exposures are listed for {key}, {selection.minimum} needed"
+
+
+def _objection(one: Candidate, state: CameraState, selection: SelectionSettings) -> str:
+    """Return everything the rules have against combining one exposure; empty for nothing."""
+    texts = [finding.reason for finding in one.objections]
+    differs = deviation(one.record, state) if selection.same_state else None
+    texts += [differs.reason] if differs is not None else []
+    texts += ["first exposure of its set"] if one.position == 0 else []
+    if one.after_saturated is not None:
+        texts.append(f"taken right after the saturated exposure {one.after_saturated}")
+    return "; ".join(texts)
+
+
+def _row(
+    one: Candidate,
+    key: CalibrationKey,
+    objections: Mapping[int, str],
+    state: CameraState,
+    selection: SelectionSettings,
+    overrides: Overrides,
+    any_listed: bool,
+) -> PlannedExposure:
+    if one.exposure in overrides.exposures:
+        objection = objections[one.exposure]
+        if not objection:
+            return PlannedExposure(one.exposure, key, Role.GENERATION, "listed by hand", one.notes)
+        reason = f"listed by hand although {objection}; override: {overrides.reason}"
+        evidence = {**one.notes, "override": overrides.reason, "objection": objection}
+        return PlannedExposure(one.exposure, key, Role.GENERATION, reason, evidence)
+    if one.objections:
+        return PlannedExposure(one.exposure, key, Role.EXCLUDED, *one.objection())
+    differs = deviation(one.record, state) if selection.same_state and any_listed else None
+    if differs is not None:
+        return PlannedExposure(
+            one.exposure, key, Role.EXCLUDED, differs.reason, {**differs.evidence, **one.notes}
+        )
+    if not any_listed:
+        reason = f"no exposure of {key} is on the list made by hand"
+        return PlannedExposure(one.exposure, key, Role.EXCLUDED, reason, one.notes)
+    reason = "good, but not on the list made by hand: kept for verification"
+    return PlannedExposure(one.exposure, key, Role.VERIFICATION, reason, one.notes)
