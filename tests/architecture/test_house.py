@@ -17,9 +17,6 @@ FILES = {"pyproject.toml", "README.md", "LICENSE", "Makefile", "requirements.loc
 LONGEST_MODULE = 300
 """Lines; a longer module is two rooms."""
 
-SHARED_ROOMS = {"isr", "combine", "selection", "verification", "reporting"}
-"""Rooms of `tasks` that are not a calibration."""
-
 # Written so that this file does not match itself.
 FOREIGN_TEXT = {
     "a path of one machine": r"(?<![\w.~-])/(?:wor[k]|roo[t]|hom[e]|User[s])/\w",
@@ -47,8 +44,8 @@ def modules(*folders: str) -> Iterator[Path]:
 
 
 def calibration_rooms() -> set[str]:
-    rooms = {path.parent.name for path in (ROOT / "tasks").glob("*/__init__.py")}
-    return rooms - SHARED_ROOMS
+    """Return the rooms with an algorithm; the rooms they share hold steps of one."""
+    return {path.parent.name for path in (ROOT / "tasks").glob("*/algorithm.py")}
 
 
 def import_contracts() -> dict[str, dict[str, list[str]]]:
@@ -96,10 +93,6 @@ def test_the_patterns_recognise_what_they_forbid(text: str, what: str) -> None:
 def test_every_calibration_room_stands_in_the_import_contract() -> None:
     layers = import_contracts()["rooms"]["layers"]
     assert calibration_rooms() == {name.strip() for name in layers[0].split("|")}
-
-
-def test_shared_rooms_exist() -> None:
-    assert {name for name in SHARED_ROOMS if (ROOT / "tasks" / name).is_dir()} == SHARED_ROOMS
 
 
 def test_calibration_rooms_invent_no_other_furniture() -> None:
