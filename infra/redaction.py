@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 __all__ = ["HIDDEN", "redact", "redact_text"]
@@ -108,5 +109,5 @@ def _names_secret(key: str) -> bool:
     words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", spaced) if word]
     if not words or words[-1] in _NOT_SECRET:
         return False
-    pairs = set(zip(words, words[1:], strict=False))
+    pairs = set(pairwise(words))
     return bool(_SECRET_WORDS.intersection(words) or _SECRET_PAIRS & pairs)

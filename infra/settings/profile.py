@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from infra.settings.base import Name, SettingsModel, wrong_at
 from infra.settings.gate import GateSettings
@@ -22,13 +22,13 @@ __all__ = [
 ]
 
 
-def _mode_bits(value: str) -> str:
-    if not re.fullmatch(r"0?[0-7]{3,4}", value):
+def _mode_bits(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"0?[0-7]{3,4}", value):
         raise ValueError('expected permission bits as quoted octal digits, such as "0640"')
     return value
 
 
-type ModeBits = Annotated[str, AfterValidator(_mode_bits)]
+type ModeBits = Annotated[str, BeforeValidator(_mode_bits)]
 """Permission bits as octal digits; text, because YAML reads a bare 0640 as the number 416."""
 
 

@@ -15,9 +15,9 @@ type Positive = Annotated[float, Field(gt=0)]
 class QualityLimits(SettingsModel):
     """What the quick statistics of a raw must show for it to enter a calibration; None leaves a check out.
 
-    A departure is measured from the median of the frame's set. It counts when it is beyond the limit named here
-    *and* beyond ``n_sigma`` robust standard deviations of the set, so that neither a very steady nor a noisy set
-    raises false alarms. A lit frame (a flat) is judged by fractions, an unlit one (bias, dark) in adu.
+    A departure is measured from the median of the frame's set. It counts when it is beyond the limit named
+    here *and* beyond ``n_sigma`` robust standard deviations of the set, so that neither a very steady nor a
+    noisy set raises false alarms. A lit frame (a flat) is judged by fractions, an unlit one in adu.
     """
 
     n_sigma: Positive = 8.0
@@ -34,7 +34,7 @@ class QualityLimits(SettingsModel):
     maximum_amplifier_departure_fraction: Positive | None = 0.02
     """Lit: largest change of one amplifier against the rest of its detector, as a fraction."""
     maximum_gradient_departure: Positive | None = 0.02
-    """Lit: largest change of the left-right or bottom-top gradient against the set, as a fraction of the level."""
+    """Lit: largest change of the left-right or bottom-top gradient, as a fraction of the level."""
     maximum_corner_excess: Positive | None = 6.0
     """Unlit: largest excess of the readout corners over the set's (adu)."""
     maximum_pedestal_departure: Positive | None = 20.0
