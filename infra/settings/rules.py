@@ -25,23 +25,23 @@ class Rule:
 RULES = MappingProxyType(
     {
         "mean_near_zero": Rule(
-            "|x| < max(floor, scatter_factor × scatter of the amplifier means over the reference exposures)",
+            "|x| ≤ max(floor, scatter_factor × scatter of x over the generation exposures), at most ceiling",
             required=("floor",),
-            optional=("scatter_factor",),
+            optional=("scatter_factor", "ceiling"),
         ),
-        "noise_within": Rule("|x − read noise| / read noise ≤ tolerance", required=("tolerance",)),
+        "noise_within": Rule("|x / expected noise − 1| ≤ tolerance", required=("tolerance",)),
         "cr_noise_within": Rule(
             "|noise − x| / x ≤ tolerance, x the noise without cosmic rays", ("tolerance",)
         ),
         "no_processing_failure": Rule("nothing gave up while the exposure was processed"),
-        "read_noise_consistent": Rule(
-            "x is finite and |x − read noise| / read noise ≤ tolerance", ("tolerance",)
-        ),
+        "read_noise_consistent": Rule("|gain × overscan noise / read noise − 1| ≤ tolerance", ("tolerance",)),
         "poisson_noise": Rule(
-            "x² ≤ (1 + tolerance) (mean + read noise² + (fraction × mean)²), in electron",
+            "x² ≤ (1 + tolerance) (expected noise² + (fraction × mean)²), in electron; "
+            "and x² ≥ (1 − lower_tolerance) expected noise² where that is given",
             required=("tolerance", "fraction"),
+            optional=("lower_tolerance",),
         ),
-        "scatter_within": Rule("x / mean ≤ maximum", required=("maximum",)),
+        "scatter_within": Rule("0 ≤ x / mean ≤ maximum", required=("maximum",)),
         "value_within": Rule("minimum ≤ x ≤ maximum", optional=("minimum", "maximum")),
     }
 )
