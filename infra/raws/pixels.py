@@ -69,7 +69,7 @@ def image_axes(header: Header) -> tuple[int, int]:
 
 
 def is_float(header: Header) -> bool:
-    """Tell whether an image's pixels are no whole numbers: real ones, scaled ones, or with undefined ones among them."""
+    """Tell whether pixels are no whole numbers: real or scaled ones, or with undefined ones among them."""
     bits = whole_number(header, "ZBITPIX" if is_compressed(header) else "BITPIX")
     scale, zero = _scaling(header)
     has_undefined = any(header.get(keyword) is not None for keyword in ("BLANK", "ZBLANK"))
@@ -137,11 +137,8 @@ def _plain_pixels(file: FitsFile, hdu: Hdu) -> NDArray[Any]:
     scale, zero = _scaling(hdu.header)
     if is_float(hdu.header):
         scaled = pixels if (scale, zero) == (1.0, 0.0) else pixels * scale + zero
-        return (
-            scaled
-            if hdu.header.get("BLANK") is None
-            else np.where(pixels == hdu.header["BLANK"], np.nan, scaled)
-        )
+        blank = hdu.header.get("BLANK")
+        return scaled if blank is None else np.where(pixels == blank, np.nan, scaled)
     if bits < 64 and zero == 0.0:
         return pixels
     return _narrowed(pixels.astype(np.int64) + int(zero))
