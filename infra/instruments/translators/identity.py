@@ -6,7 +6,14 @@ import re
 
 from infra.errors import RawRejected
 
-__all__ = ["CONTROLLERS", "SIMULATED_CONTROLLERS", "exposure_id", "observing_day", "visit_id"]
+__all__ = [
+    "CONTROLLERS",
+    "SIMULATED_CONTROLLERS",
+    "detector_exposure_id",
+    "exposure_id",
+    "observing_day",
+    "visit_id",
+]
 
 CONTROLLERS = "OCHPQS"
 """Controllers (O observatory, C camera control, then simulators); the letter's place goes into the id."""
@@ -16,6 +23,7 @@ SIMULATED_CONTROLLERS = frozenset("HPQS")
 
 _MOST_EXPOSURES_A_DAY = 100_000
 _GROUP_DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})(?:[+#](\d+))?")
+_PACKER_EPOCH = datetime.datetime(2010, 1, 1)
 _VISIT_EPOCH = datetime.datetime(2015, 1, 1)
 
 # Last day on which the controller still counted its exposures for itself. From then on all share one counter.
@@ -53,6 +61,27 @@ def exposure_id(day_obs: int, seq_num: int, controller: str | None = None) -> in
         if day_obs <= _LAST_OWN_COUNT.get(controller, day_obs):
             thousands = CONTROLLERS.index(controller)
     return (day_obs + thousands * 1000_00_00) * _MOST_EXPOSURES_A_DAY + seq_num
+
+
+def detector_exposure_id(exposure: int, detector: int) -> int:
+    """Return one number for an exposure of one detector, packed as Rubin's dimension packer does.
+
+    Parameters
+    ----------
+    exposure
+        As `exposure_id` makes it.
+    detector
+        Number of the detector, below 256.
+
+    Notes
+    -----
+    Detector in 8 bits, number of the exposure in 15, days since 2010-01-01 in 14, then the controller.
+    """
+    day, seq_num = divmod(exposure, _MOST_EXPOSURES_A_DAY)
+    thousands = day // 1000_00_00 - 2
+    date = datetime.datetime.strptime(str(day - thousands * 1000_00_00), "%Y%m%d")
+    days = (date - _PACKER_EPOCH).days
+    return ((thousands * 16384 + days) * 32768 + seq_num) * 256 + detector
 
 
 def visit_id(group: str) -> int:

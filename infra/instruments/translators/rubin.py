@@ -14,6 +14,7 @@ from infra.instruments.identify import detector_of, instrument_of
 from infra.instruments.translators import cards
 from infra.instruments.translators.identity import (
     SIMULATED_CONTROLLERS,
+    detector_exposure_id,
     exposure_id,
     observing_day,
     visit_id,
@@ -261,9 +262,9 @@ class RubinTranslator(PointingTranslator):
         """Return the sensor's serial number."""
         return cards.text(self._header, "LSST_NUM", "DETSER") or "unknown"
 
-    def to_detector_exposure_id(self) -> int | None:
-        """Return nothing: the Butler's dimension packers number detector and exposure together."""
-        return None
+    def to_detector_exposure_id(self) -> int:
+        """Return one number for this detector's part of the exposure."""
+        return detector_exposure_id(self.to_exposure_id(), self.to_detector_num())
 
 
 _DATE: Callable[..., Time] = Time
