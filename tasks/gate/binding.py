@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-__all__ = ["CandidateContent", "DatasetContent", "binding_digest"]
+__all__ = ["CandidateContent", "DatasetContent", "approval_digest", "binding_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +42,32 @@ class CandidateContent:
     """Digest over every test result and the policy that judged it."""
 
 
-def binding_digest(
-    candidate: CandidateContent, *, begin_day: int, end_day: int | None, chain: str
-) -> str:
-    """Return the digest that a decision on ``candidate`` is bound to.
+def binding_digest(candidate: CandidateContent, *, chain: str) -> str:
+    """Return the digest that decisions on ``candidate`` are bound to.
 
     Parameters
     ----------
     candidate
         The calibration as it is now.
-    begin_day, end_day
-        First and last day_obs of the validity the reviewer was asked about; no last day means open.
     chain
-        Default chain that the calibration would enter.
+        Default chain that it would enter.
     """
-    content = {
-        "candidate": asdict(candidate),
-        "validity": {"begin_day": begin_day, "end_day": end_day},
-        "chain": chain,
-    }
+    return _digest({"candidate": asdict(candidate), "chain": chain})
+
+
+def approval_digest(binding: str, *, begin_day: int, end_day: int | None) -> str:
+    """Return the digest of an approval: what was approved, and for which days.
+
+    Parameters
+    ----------
+    binding
+        Digest of `binding_digest`.
+    begin_day, end_day
+        First and last day_obs of the validity agreed on; no last day means open.
+    """
+    return _digest({"binding": binding, "validity": {"begin_day": begin_day, "end_day": end_day}})
+
+
+def _digest(content: Mapping[str, object]) -> str:
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

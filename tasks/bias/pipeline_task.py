@@ -1,0 +1,61 @@
+"""The combined bias as a PipelineTask, and its verification."""
+
+from typing import ClassVar
+
+from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections
+
+from tasks.bias import verify
+from tasks.bias.algorithm import combine_biases
+from tasks.combine.connections import (
+    calibration_output,
+    calibration_prerequisite,
+    raws_input,
+    residuals_output,
+    statistics_output,
+)
+from tasks.combine.pipeline_task import CombineConfig, CombineTask
+from tasks.verification.pipeline_task import VerificationConfig, VerificationTask
+
+__all__ = ["BiasTask", "VerifyBiasTask"]
+
+
+class BiasConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
+    """Raws of one detector in, one bias out."""
+
+    raws = raws_input("Bias exposures to combine.")
+    output = calibration_output("bias", "Combined bias (electron).")
+
+
+class BiasConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=BiasConnections):
+    """Settings of the combined bias."""
+
+
+class BiasTask(CombineTask):
+    """Combine bias exposures of one detector."""
+
+    ConfigClass = BiasConfig
+    _DefaultName: ClassVar[str] = "bias"
+    calibration = "bias"
+    combine = staticmethod(combine_biases)
+
+
+class VerifyBiasConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
+    """Bias exposures and the bias under test in, statistics and residuals out."""
+
+    raws = raws_input("Bias exposures: the inputs of the bias and others.")
+    bias = calibration_prerequisite("bias", "The bias under test.")
+    statistics = statistics_output("verifyBiasStatistics")
+    residuals = residuals_output("verifyBiasResiduals")
+
+
+class VerifyBiasConfig(PipelineTaskConfig, VerificationConfig, pipelineConnections=VerifyBiasConnections):
+    """Settings of the verification of a bias."""
+
+
+class VerifyBiasTask(VerificationTask):
+    """Subtract the bias under test from bias exposures and measure the residuals."""
+
+    ConfigClass = VerifyBiasConfig
+    _DefaultName: ClassVar[str] = "verifyBias"
+    room = verify
+    candidate = "bias"

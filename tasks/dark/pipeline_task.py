@@ -1,0 +1,63 @@
+"""The combined dark as a PipelineTask, and its verification."""
+
+from typing import ClassVar
+
+from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections
+
+from tasks.combine.connections import (
+    calibration_output,
+    calibration_prerequisite,
+    raws_input,
+    residuals_output,
+    statistics_output,
+)
+from tasks.combine.pipeline_task import CombineConfig, CombineTask
+from tasks.dark import verify
+from tasks.dark.algorithm import combine_darks
+from tasks.verification.pipeline_task import VerificationConfig, VerificationTask
+
+__all__ = ["DarkTask", "VerifyDarkTask"]
+
+
+class DarkConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
+    """Raws of one detector and its bias in, one dark out."""
+
+    raws = raws_input("Dark exposures to combine.")
+    bias = calibration_prerequisite("bias", "Bias to subtract.")
+    output = calibration_output("dark", "Combined dark (electron/s).")
+
+
+class DarkConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=DarkConnections):
+    """Settings of the combined dark."""
+
+
+class DarkTask(CombineTask):
+    """Combine dark exposures of one detector."""
+
+    ConfigClass = DarkConfig
+    _DefaultName: ClassVar[str] = "dark"
+    calibration = "dark"
+    combine = staticmethod(combine_darks)
+
+
+class VerifyDarkConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
+    """Dark exposures, the bias and the dark under test in, statistics and residuals out."""
+
+    raws = raws_input("Dark exposures: the inputs of the dark and others.")
+    bias = calibration_prerequisite("bias", "Bias to subtract.")
+    dark = calibration_prerequisite("dark", "The dark under test.")
+    statistics = statistics_output("verifyDarkStatistics")
+    residuals = residuals_output("verifyDarkResiduals")
+
+
+class VerifyDarkConfig(PipelineTaskConfig, VerificationConfig, pipelineConnections=VerifyDarkConnections):
+    """Settings of the verification of a dark."""
+
+
+class VerifyDarkTask(VerificationTask):
+    """Subtract the dark under test from dark exposures and measure the residuals."""
+
+    ConfigClass = VerifyDarkConfig
+    _DefaultName: ClassVar[str] = "verifyDark"
+    room = verify
+    candidate = "dark"

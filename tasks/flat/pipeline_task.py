@@ -1,0 +1,67 @@
+"""The combined flat of one filter as a PipelineTask, and its verification."""
+
+from typing import ClassVar
+
+from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections
+
+from tasks.combine.connections import (
+    calibration_output,
+    calibration_prerequisite,
+    raws_input,
+    residuals_output,
+    statistics_output,
+)
+from tasks.combine.pipeline_task import CombineConfig, CombineTask
+from tasks.flat import verify
+from tasks.flat.algorithm import combine_flats
+from tasks.verification.pipeline_task import VerificationConfig, VerificationTask
+
+__all__ = ["FlatTask", "VerifyFlatTask"]
+
+_DIMENSIONS = ("instrument", "detector", "physical_filter")
+
+
+class FlatConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
+    """Raws of one detector and filter, its bias and dark in, one flat out."""
+
+    raws = raws_input("Flat exposures of one filter to combine.")
+    bias = calibration_prerequisite("bias", "Bias to subtract.")
+    dark = calibration_prerequisite("dark", "Dark to subtract.")
+    output = calibration_output("flat", "Combined flat (dimensionless, about 1).", per_filter=True)
+
+
+class FlatConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=FlatConnections):
+    """Settings of the combined flat."""
+
+
+class FlatTask(CombineTask):
+    """Combine flat exposures of one detector and filter."""
+
+    ConfigClass = FlatConfig
+    _DefaultName: ClassVar[str] = "flat"
+    calibration = "flat"
+    combine = staticmethod(combine_flats)
+
+
+class VerifyFlatConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
+    """Flat exposures, the bias, the dark and the flat under test in, statistics and residuals out."""
+
+    raws = raws_input("Flat exposures of one filter: the inputs of the flat and others.")
+    bias = calibration_prerequisite("bias", "Bias to subtract.")
+    dark = calibration_prerequisite("dark", "Dark to subtract.")
+    flat = calibration_prerequisite("flat", "The flat under test.", per_filter=True)
+    statistics = statistics_output("verifyFlatStatistics", per_filter=True)
+    residuals = residuals_output("verifyFlatResiduals", per_filter=True)
+
+
+class VerifyFlatConfig(PipelineTaskConfig, VerificationConfig, pipelineConnections=VerifyFlatConnections):
+    """Settings of the verification of a flat."""
+
+
+class VerifyFlatTask(VerificationTask):
+    """Divide flat exposures by the flat under test and measure what is left."""
+
+    ConfigClass = VerifyFlatConfig
+    _DefaultName: ClassVar[str] = "verifyFlat"
+    room = verify
+    candidate = "flat"

@@ -1,0 +1,90 @@
+"""The candidates of a campaign as they are now: what the gate is asked about, and what approval is checked against."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from lsst.daf.butler import Butler, DatasetRef
+
+from infra.errors import GateError, RepositoryError
+from infra.ledger import Entry
+from infra.naming import default_chain
+from infra.storage import ChecksumCache
+from infra.workspace import Workspace
+from tasks.campaigns.model import CampaignRecord
+from tasks.gate.binding import CandidateContent, DatasetContent, binding_digest
+
+__all__ = ["Candidate", "candidate_now"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One calibration of a campaign with its datasets, as the repository and the ledger hold them now."""
+
+    key: str
+    """Calibration key, such as ``flat-r``."""
+    refs: tuple[DatasetRef, ...]
+    """Datasets that would be certified."""
+    content: CandidateContent
+    """All that a decision is bound to."""
+    digest: str
+    """Digest of the content and the chain it would enter."""
+
+
+def candidate_now(
+    workspace: Workspace, butler: Butler, campaign: CampaignRecord, key: str, checksums: ChecksumCache
+) -> Candidate:
+    """Look at a candidate: its files byte for byte, and what the ledger says of how it was made and judged.
+
+    Raises
+    ------
+    RepositoryError
+        The RUN holds none of its datasets, or a file is missing.
+    GateError
+        The ledger does not tell how it was made or judged.
+    """
+    planned = campaign.calibration(key)
+    run = campaign.generation_run(planned.key)
+    refs = butler.query_datasets(planned.key.calibration, collections=[run], find_first=False, explain=False)
+    if not refs:
+        raise RepositoryError(f"{run} holds no {planned.key.calibration}", "run the campaign again")
+    generated = _last_done(workspace, campaign, "generate", key)
+    verified = _last_done(workspace, campaign, "verify", key)
+    content = CandidateContent(
+        calibration=key,
+        datasets=tuple(
+            sorted((_dataset(butler, ref, checksums) for ref in refs), key=lambda one: (one.data_id, one.uuid))
+        ),
+        inputs=campaign.plan_digest,
+        configuration=hashlib.sha256(str(generated.parameters.get("configuration")).encode()).hexdigest(),
+        versions=dict(generated.versions),
+        verdict=verified.digest or "",
+    )
+    digest = binding_digest(content, chain=default_chain(campaign.name.instrument))
+    return Candidate(key, tuple(refs), content, digest)
+
+
+def _last_done(workspace: Workspace, campaign: CampaignRecord, step: str, key: str) -> Entry:
+    entries = workspace.ledger.entries(campaign=str(campaign.name), step=step, calibration=key)
+    done = [entry for entry in entries if entry.status == "done"]
+    if not done:
+        raise GateError(
+            f"the ledger does not say that '{step}' was done for {key} of {campaign.name}", "run the campaign again"
+        )
+    return done[-1]
+
+
+def _dataset(butler: Butler, ref: DatasetRef, checksums: ChecksumCache) -> DatasetContent:
+    uri = butler.getURI(ref)
+    if not uri.exists():
+        raise RepositoryError(f"the file of {ref} is gone: {uri}", "restore it, or make the calibration anew")
+    with uri.as_local() as local:
+
+
+        sha256 = checksums.sha256(Path(local.ospath))
+    return DatasetContent(
+        uuid=str(ref.id),
+        dataset_type=ref.datasetType.name,
+        data_id=",".join(f"{name}={ref.dataId[name]}" for name in sorted(ref.dataId.required)),
+        sha256=sha256,
+    )

@@ -1,0 +1,201 @@
+"""Asking for decisions, taking them, and saying what they allow."""
+
+from dataclasses import dataclass
+
+from infra.butler.repository import open_butler
+from infra.butler.validity import Validity
+from infra.errors import GateError, UsageError
+from infra.ledger import CalibrationState, Decision, Step
+from infra.storage import ChecksumCache
+from infra.workspace import Workspace
+from tasks.campaigns.model import CampaignRecord
+from tasks.campaigns.store import keys_in_state
+from tasks.gate.binding import approval_digest
+from tasks.gate.candidates import Candidate, candidate_now
+
+__all__ = ["Answer", "Approval", "approvals", "ask", "decide", "open_questions"]
+
+_JUDGED = (CalibrationState.VERIFIED, CalibrationState.FAILED_VERIFICATION, CalibrationState.EXPIRED)
+_PAST_THE_GATE = (
+    CalibrationState.APPROVED,
+    CalibrationState.CERTIFIED,
+    CalibrationState.CHAINED,
+    CalibrationState.EXPORTED,
+    CalibrationState.DEPLOYED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a reviewer says, before it is checked."""
+
+    approve: bool
+    reviewer: str
+    calibrations: tuple[str, ...] = ()
+    """Only these, such as ``bias`` or ``flat-r``; all that wait when empty."""
+    begin_day: int | None = None
+    """First day_obs of validity; needed to approve."""
+    end_day: int | None = None
+    """Last day_obs of validity; None for open."""
+    accepted_failures: str | None = None
+    """Why known failures are tolerable."""
+    reason: str | None = None
+    """Why; needed to reject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One calibration that may be released, unchanged since it was approved."""
+
+    key: str
+    candidate: Candidate
+    validity: Validity
+    digest: str
+    """Digest of what was approved, and for which days."""
+    reviewers: tuple[str, ...]
+
+
+def ask(workspace: Workspace, campaign: CampaignRecord) -> tuple[str, ...]:
+    """Open the gate's question for every calibration that has been judged; return those that now wait.
+
+    Checksums are computed afresh: the gate trusts no cache.
+    """
+    judged = keys_in_state(workspace, campaign, *_JUDGED)
+    if judged:
+        with open_butler(workspace.repository) as butler, ChecksumCache.open() as checksums:
+            candidates = [candidate_now(workspace, butler, campaign, key, checksums) for key in judged]
+        workspace.ledger.record_all(
+            Step(
+                step="approve",
+                status="started",
+                who=campaign.producer,
+                campaign=str(campaign.name),
+                calibration=candidate.key,
+                inputs=tuple(one.uuid for one in candidate.content.datasets),
+                digest=candidate.digest,
+            )
+            for candidate in candidates
+        )
+    return open_questions(workspace, campaign)
+
+
+def open_questions(workspace: Workspace, campaign: CampaignRecord) -> tuple[str, ...]:
+    """Return the calibrations that wait for a decision; gates that were open too long are closed first."""
+    workspace.ledger.expire_gates(str(campaign.name), workspace.profile.gate, who="calprod")
+    return keys_in_state(workspace, campaign, CalibrationState.AWAITING_APPROVAL)
+
+
+def decide(workspace: Workspace, campaign: CampaignRecord, answer: Answer) -> dict[str, str]:
+    """Check and record a reviewer's answer; return what the decisions now mean, by calibration key.
+
+    Raises
+    ------
+    GateError
+        The reviewer may not decide, nothing waits, a candidate changed since the question was asked, or a
+        failure is not accepted in words. Nothing is recorded then.
+    UsageError
+        A calibration is unknown, or the validity makes no sense.
+    """
+    waiting = open_questions(workspace, campaign)
+    keys = _keys(workspace, campaign, answer, waiting)
+    if answer.approve:
+        if answer.begin_day is None:
+            raise UsageError("an approval needs the first day of validity", "give --begin DAY")
+        Validity.from_days(answer.begin_day, answer.end_day)
+    with open_butler(workspace.repository) as butler, ChecksumCache.open() as checksums:
+        digests = {key: candidate_now(workspace, butler, campaign, key, checksums).digest for key in keys}
+    outcomes: dict[str, str] = {}
+    for key in keys:
+        decision = Decision(
+            campaign=str(campaign.name),
+            reviewer=answer.reviewer,
+            decision="approve" if answer.approve else "reject",
+            calibrations=(key,),
+            digest=digests[key],
+            begin_day_obs=answer.begin_day if answer.approve else None,
+            end_day_obs=answer.end_day if answer.approve else None,
+            accepted_failures=answer.accepted_failures,
+            reason=answer.reason,
+        )
+        for verdict in workspace.ledger.decide(decision, workspace.profile.gate):
+            outcomes[verdict.calibration] = f"{verdict.outcome} ({verdict.reason})"
+    return outcomes
+
+
+def approvals(workspace: Workspace, campaign: CampaignRecord) -> tuple[Approval, ...]:
+    """Return every calibration that passed the gate, proved to be what was approved.
+
+    Raises
+    ------
+    GateError
+        Something under an approval changed: a file, a verdict, a configuration. The approval is void.
+    """
+    found: list[Approval] = []
+    keys = keys_in_state(workspace, campaign, *_PAST_THE_GATE)
+    with open_butler(workspace.repository) as butler, ChecksumCache.open() as checksums:
+        for key in keys:
+            entry = next(
+                entry
+                for entry in reversed(
+                    workspace.ledger.entries(campaign=str(campaign.name), step="approve", calibration=key)
+                )
+                if entry.status == "done" and entry.outcome == "approved"
+            )
+            candidate = candidate_now(workspace, butler, campaign, key, checksums)
+            if candidate.digest != entry.digest:
+                _void(workspace, campaign, key)
+                raise GateError(
+                    f"the approval of {key} of {campaign.name} is void: what was approved has changed since"
+                    f" (digest {str(entry.digest)[:12]}, now {candidate.digest[:12]})",
+                    "restore what was approved, or open the gate again with: calprod run",
+                )
+            begin, end = entry.parameters["begin_day_obs"], entry.parameters["end_day_obs"]
+            found.append(
+                Approval(
+                    key=key,
+                    candidate=candidate,
+                    validity=Validity.from_days(begin, end),
+                    digest=approval_digest(candidate.digest, begin_day=begin, end_day=end),
+                    reviewers=tuple(entry.parameters["approvals"]),
+                )
+            )
+    return tuple(found)
+
+
+def _keys(
+    workspace: Workspace, campaign: CampaignRecord, answer: Answer, waiting: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the calibrations an answer is about."""
+    named = tuple(str(one.key) for one in campaign.select(answer.calibrations))
+    if answer.calibrations:
+        return named
+    if waiting:
+        return waiting
+    # A repeated answer is harmless: it is about what was decided before.
+    decided = {
+        key
+        for decision in workspace.ledger.decisions(str(campaign.name))
+        if decision.reviewer == answer.reviewer
+        for key in decision.calibrations
+    }
+    if not decided:
+        states = workspace.ledger.states(str(campaign.name))
+        listed = ", ".join(f"{key} is {state}" for key, state in states.items())
+        raise GateError(f"nothing of {campaign.name} waits for a decision: {listed or 'it has not been run'}")
+    return tuple(key for key in named if key in decided)
+
+
+def _void(workspace: Workspace, campaign: CampaignRecord, key: str) -> None:
+    """Record that an approval no longer holds, where the calibration has not been certified yet."""
+    if workspace.ledger.states(str(campaign.name))[key] is CalibrationState.APPROVED:
+        workspace.ledger.record(
+            Step(
+                step="approve",
+                status="done",
+                who="calprod",
+                campaign=str(campaign.name),
+                calibration=key,
+                outcome="expired",
+                parameters={"reason": "what was approved has changed since"},
+            )
+        )
