@@ -26,7 +26,7 @@ def _check_planes(
     """Refuse planes that differ in shape or have the wrong pixel type."""
     if not image.shape == mask.shape == variance.shape or image.ndim != 2:
         raise CalprodError(
-            f"image {image.shape}, mask {mask.shape} and variance {variance.shape} are not planes of one image",
+            f"image {image.shape}, mask {mask.shape}, variance {variance.shape} are not planes of one image",
             "pass three two-dimensional arrays of equal shape",
         )
     if image.dtype != np.float32 or mask.dtype != np.uint16 or variance.dtype != np.float32:
