@@ -172,6 +172,22 @@ def _grow(
     return n_hit, total, squares
 
 
+@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "nsz", "contract"})
+def _moments(
+    pixels: npt.NDArray[np.float32], planes: npt.NDArray[np.uint16], excluded: np.uint16, sky: float
+) -> tuple[int, float, float, float]:  # pragma: no cover
+    """Return number, sum, squares and largest of one row's usable pixels less the sky, vectorised."""
+    count, total, squares, largest = np.int32(0), 0.0, 0.0, 0.0
+    for x in range(pixels.size):
+        usable = ((planes[x] & excluded) == 0) & np.isfinite(pixels[x])
+        value = np.float64(pixels[x]) - sky if usable else 0.0
+        count += np.int32(usable)
+        total += value
+        squares += value * value
+        largest = max(largest, value)
+    return count, total, squares, largest
+
+
 @numba.njit(nogil=True, cache=True)
 def _scan(
     image: npt.NDArray[np.float32],
@@ -186,25 +202,23 @@ def _scan(
     diagonal: float,
 ) -> tuple[int, int, float]:  # pragma: no cover
     """Return the number of usable and of rejected pixels, and the standard deviation of the others."""
-    ny, nx = image.shape
     # Moments about the sky keep their precision, and those of the few rejected pixels are taken out after.
     n_valid, total, squares = 0, 0.0, 0.0
     stack = [(0, 0)]
     stack.pop()
-    for y in range(ny):
-        for x in range(nx):
-            if mask[y, x] & excluded != 0:
-                continue
-            value = image[y, x] - sky
-            if not np.isfinite(value):
-                continue
-            n_valid += 1
-            total += value
-            squares += value * value
-            if value > seed and _is_sharp(
-                image, mask, excluded, y, x, sky, sigma, n_sigma, straight, diagonal
-            ):
-                stack.append((y, x))
+    for y in range(image.shape[0]):
+        row_count, row_total, row_squares, largest = _moments(image[y], mask[y], excluded, sky)
+        n_valid += row_count
+        total += row_total
+        squares += row_squares
+        if largest > seed:
+            for x in range(image.shape[1]):
+                if (
+                    image[y, x] - sky > seed
+                    and _usable(image, mask, excluded, y, x)
+                    and _is_sharp(image, mask, excluded, y, x, sky, sigma, n_sigma, straight, diagonal)
+                ):
+                    stack.append((y, x))
     n_rejected = 0
     if len(stack) > 0:
         n_rejected, hit_total, hit_squares = _grow(image, mask, excluded, sky, growth, stack)
