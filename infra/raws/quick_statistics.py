@@ -1,0 +1,195 @@
+"""A quick look at the pixels of one raw: enough to see what its header does not say."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.instruments.geometry import AmplifierLayout
+from infra.raws.reader import RawFile
+
+__all__ = ["AmplifierStatistics", "QuickStatistics", "quick_statistics"]
+
+_SAMPLES_PER_AXIS = 96  # of each amplifier's data; on reduced frames, all of them
+_CELLS = 4  # per axis and amplifier, for the shape of the illumination
+_NORMAL_IQR = 1.3489795003921634
+_LEAST_LEVEL = 1.0  # adu, below which a fraction of the level says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class AmplifierStatistics:
+    """Levels of one amplifier (adu).
+
+    Parameters
+    ----------
+    level
+        Median of the data less the median of the serial overscan (adu).
+    overscan_level
+        Median of the serial overscan (adu).
+    overscan_noise
+        Scatter of the serial overscan from one pixel to the next, so that drifts do not count (adu).
+    """
+
+    level: float
+    overscan_level: float
+    overscan_noise: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuickStatistics:
+    """Levels of one raw.
+
+    Parameters
+    ----------
+    amplifiers
+        By amplifier name.
+    level
+        Median of the amplifiers' levels (adu).
+    gradient_x, gradient_y
+        Right half less left half, and upper less lower half, as fractions of the level; 0 where the level is
+        less than 1 adu.
+    corner_excess
+        Median of the detector's four corners above that of the rest (adu).
+    saturated_fraction
+        Fraction of data pixels at or above nominal saturation, from a sample.
+    nan_fraction
+        Fraction of pixels that are not finite.
+    """
+
+    amplifiers: Mapping[str, AmplifierStatistics]
+    level: float
+    gradient_x: float
+    gradient_y: float
+    corner_excess: float
+    saturated_fraction: float
+    nan_fraction: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; a number that is not finite becomes None."""
+        return _plain(asdict(self))
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Return the statistics that `to_json` made the values of."""
+        numbers = {name: _number(value) for name, value in values.items() if name != "amplifiers"}
+        amplifiers = {
+            name: AmplifierStatistics(**{key: _number(value) for key, value in levels.items()})
+            for name, levels in values["amplifiers"].items()
+        }
+        return cls(amplifiers=amplifiers, **numbers)
+
+
+def quick_statistics(raw: RawFile) -> QuickStatistics:
+    """Return levels of a raw from a regular sample of its pixels.
+
+    Parameters
+    ----------
+    raw
+        Read with its pixels.
+    """
+    amplifiers: dict[str, AmplifierStatistics] = {}
+    cells = np.empty(_grid_shape(raw))
+    n_saturated = n_samples = 0
+    for amplifier in raw.layout.amplifiers:
+        overscan_level, overscan_noise = _overscan(raw.image, amplifier)
+        data = raw.image[amplifier.data_box.slices]
+        sample = data[:: _step(data.shape[0]), :: _step(data.shape[1])].astype(np.float32)
+        good = sample[np.isfinite(sample)]
+        level = float(np.median(good)) - overscan_level if good.size else math.nan
+        amplifiers[amplifier.name] = AmplifierStatistics(level, overscan_level, overscan_noise)
+        n_saturated += int(np.count_nonzero(good >= amplifier.saturation))
+        n_samples += sample.size
+        cells[_cell_slices(amplifier)] = _cell_medians(sample) - overscan_level
+    level = _median(np.array([levels.level for levels in amplifiers.values()]))
+    gradient_x, gradient_y = _gradients(cells, level)
+    return QuickStatistics(
+        amplifiers=amplifiers,
+        level=level,
+        gradient_x=gradient_x,
+        gradient_y=gradient_y,
+        corner_excess=_corner_excess(cells),
+        saturated_fraction=n_saturated / n_samples,
+        nan_fraction=_nan_fraction(raw.image),
+    )
+
+
+def _step(length: int) -> int:
+    return max(1, length // _SAMPLES_PER_AXIS)
+
+
+def _overscan(image: NDArray[Any], amplifier: AmplifierLayout) -> tuple[float, float]:
+    """Return level and noise (adu) of the serial overscan, without the columns that trail the data."""
+    overscan = image[amplifier.serial_overscan_box.slices]
+    in_order = overscan[:, ::-1] if amplifier.flip_x else overscan
+    kept = in_order[:: _step(overscan.shape[0]), min(5, overscan.shape[1] // 4) :].astype(np.float32)
+    finite = kept[np.isfinite(kept)]
+    if finite.size == 0:  # a frame without overscan
+        return 0.0, math.nan
+    steps = np.diff(kept, axis=1)
+    steps = steps[np.isfinite(steps)]
+    if steps.size < 2:
+        return float(np.median(finite)), math.nan
+    low, high = np.percentile(steps, (25, 75))
+    # Whole numbers make quartiles coarse: they only tell which steps are outliers.
+    limit = 5 * max(float(high - low) / _NORMAL_IQR, 1.0)
+    return float(np.median(finite)), float(np.std(steps[np.abs(steps) <= limit]) / math.sqrt(2))
+
+
+def _grid_shape(raw: RawFile) -> tuple[int, int]:
+    boxes = [amplifier.image_box for amplifier in raw.layout.amplifiers]
+    rows, columns = len({box.y0 for box in boxes}), len({box.x0 for box in boxes})
+    return rows * _CELLS, columns * _CELLS
+
+
+def _cell_slices(amplifier: AmplifierLayout) -> tuple[slice, slice]:
+    box = amplifier.image_box
+    y, x = box.y0 // box.height * _CELLS, box.x0 // box.width * _CELLS
+    return slice(y, y + _CELLS), slice(x, x + _CELLS)
+
+
+def _cell_medians(sample: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the medians of the sample's 4 × 4 cells; NaN where a cell is empty or spoiled."""
+    rows = np.array_split(sample, _CELLS, axis=0)
+    return np.array([[_median(cell) for cell in np.array_split(row, _CELLS, axis=1)] for row in rows])
+
+
+def _median(values: NDArray[Any]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else math.nan
+
+
+def _gradients(cells: NDArray[np.float64], level: float) -> tuple[float, float]:
+    if not abs(level) >= _LEAST_LEVEL:
+        return 0.0, 0.0
+    ny, nx = cells.shape
+    across = _median(cells[:, nx // 2 :]) - _median(cells[:, : nx // 2])
+    up = _median(cells[ny // 2 :]) - _median(cells[: ny // 2])
+    return across / level, up / level
+
+
+def _corner_excess(cells: NDArray[np.float64]) -> float:
+    ny, nx = max(1, cells.shape[0] // 8), max(1, cells.shape[1] // 8)
+    is_corner = np.zeros(cells.shape, bool)
+    for y in (slice(None, ny), slice(-ny, None)):
+        for x in (slice(None, nx), slice(-nx, None)):
+            is_corner[y, x] = True
+    return _median(cells[is_corner]) - _median(cells[~is_corner])
+
+
+def _nan_fraction(image: NDArray[Any]) -> float:
+    if image.dtype.kind != "f":
+        return 0.0
+    return 1.0 - float(np.count_nonzero(np.isfinite(image))) / image.size
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
