@@ -1,4 +1,4 @@
-"""Cosmic rays in a residual image: which pixels they hit, and the scatter of all others.
+"""Cosmic rays in a residual image: which pixels they hit, and the statistics of all others.
 
 A residual of a bias, dark or flat holds no stars, so the only sharp positive features are cosmic rays and hot
 pixels. A pixel seeds a cosmic ray when it stands above the sky by a threshold and is sharper than the point
@@ -18,7 +18,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CosmicRayRules", "ScatterWithoutCosmicRays", "scatter_without_cosmic_rays"]
+__all__ = ["CleanedStatistics", "CosmicRayRules", "statistics_without_cosmic_rays"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,11 @@ class CosmicRayRules:
 
 
 @dataclass(frozen=True, slots=True)
-class ScatterWithoutCosmicRays:
+class CleanedStatistics:
     """What remains when the pixels hit by cosmic rays are left out."""
 
+    mean: float
+    """Plain mean of the remaining pixels; NaN when none remains or the finder gave up."""
     standard_deviation: float
     """Sample standard deviation (n - 1) of the remaining pixels; NaN when the finder gave up."""
     n_rejected: int
@@ -51,15 +53,15 @@ class ScatterWithoutCosmicRays:
     """Whether there were too many such pixels to be cosmic rays."""
 
 
-def scatter_without_cosmic_rays(
+def statistics_without_cosmic_rays(
     image: npt.NDArray[np.float32],
     mask: npt.NDArray[np.uint16],
     excluded: int,
     sky: float,
     sky_sigma: float,
     rules: CosmicRayRules | None = None,
-) -> ScatterWithoutCosmicRays:
-    """Measure the plain standard deviation of an image without its cosmic rays.
+) -> CleanedStatistics:
+    """Measure the plain mean and standard deviation of an image without its cosmic rays.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ def scatter_without_cosmic_rays(
 
     Returns
     -------
-    ScatterWithoutCosmicRays
+    CleanedStatistics
         NaN scatter when fewer than two pixels remain, or when the finder gave up.
     """
     rules = rules or CosmicRayRules()
@@ -86,7 +88,7 @@ def scatter_without_cosmic_rays(
     exponent = -4.0 * math.log(2.0) / rules.psf_fwhm**2
     # Without scatter (a dead amplifier) nothing can be called sharp: no threshold is ever passed.
     unit = sky_sigma if sky_sigma > 0.0 else math.inf
-    n_valid, n_rejected, deviation = _scan(
+    n_valid, n_rejected, mean, deviation = _scan(
         image,
         mask,
         np.uint16(excluded),
@@ -99,7 +101,9 @@ def scatter_without_cosmic_rays(
         rules.sharpness_factor * math.exp(2.0 * exponent),
     )
     gave_up = n_rejected > rules.maximum_fraction * n_valid
-    return ScatterWithoutCosmicRays(math.nan if gave_up else deviation, n_rejected, gave_up)
+    if gave_up:
+        mean = deviation = math.nan
+    return CleanedStatistics(mean, deviation, n_rejected, gave_up)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -177,11 +181,11 @@ def _moments(
     pixels: npt.NDArray[np.float32], planes: npt.NDArray[np.uint16], excluded: np.uint16, sky: float
 ) -> tuple[int, float, float, float]:  # pragma: no cover
     """Return number, sum, squares and largest of one row's usable pixels less the sky, vectorised."""
-    count, total, squares, largest = np.int32(0), 0.0, 0.0, 0.0
+    count, total, squares, largest = 0, 0.0, 0.0, 0.0
     for x in range(pixels.size):
         usable = ((planes[x] & excluded) == 0) & np.isfinite(pixels[x])
         value = np.float64(pixels[x]) - sky if usable else 0.0
-        count += np.int32(usable)
+        count += 1 if usable else 0
         total += value
         squares += value * value
         largest = max(largest, value)
@@ -200,8 +204,8 @@ def _scan(
     n_sigma: float,
     straight: float,
     diagonal: float,
-) -> tuple[int, int, float]:  # pragma: no cover
-    """Return the number of usable and of rejected pixels, and the standard deviation of the others."""
+) -> tuple[int, int, float, float]:  # pragma: no cover
+    """Return the number of usable and of rejected pixels, mean and standard deviation of the others."""
     # Moments about the sky keep their precision, and those of the few rejected pixels are taken out after.
     n_valid, total, squares = 0, 0.0, 0.0
     stack = [(0, 0)]
@@ -225,6 +229,6 @@ def _scan(
         total -= hit_total
         squares -= hit_squares
     n = n_valid - n_rejected
-    if n < 2:
-        return n_valid, n_rejected, np.nan
-    return n_valid, n_rejected, math.sqrt(max(squares - total * total / n, 0.0) / (n - 1))
+    mean = sky + total / n if n > 0 else np.nan
+    variance = max(squares - total * total / n, 0.0) / (n - 1) if n > 1 else np.nan
+    return n_valid, n_rejected, mean, math.sqrt(variance)

@@ -51,12 +51,14 @@ AMPLIFIER_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
     {
         "bias": (
             *_COMMON,
+            Quantity("cr_mean", "electron", _statistic("CR_MEAN")),
             Quantity("cr_noise", "electron", _statistic("CR_NOISE")),
             Quantity("corner_mean", "electron", _statistic("AMP_CORNER")),
             Quantity("read_noise", "adu", _statistic("READ_NOISE_ADU")),
         ),
         "dark": (
             *_COMMON,
+            Quantity("cr_mean", "electron", _statistic("CR_MEAN")),
             Quantity("cr_noise", "electron", _statistic("CR_NOISE")),
             Quantity("read_noise", "adu", _statistic("READ_NOISE_ADU")),
             Quantity("current", "electron/s", _statistic("DARK_CURRENT")),

@@ -9,8 +9,8 @@ Names are those of cp_verify, so that tables and trends can be compared:
 ``NOISE``
     Standard deviation clipped at 5 sigma in three passes, the first about the median with the interquartile
     range (electron).
-``CR_NOISE``
-    Plain standard deviation of the pixels not hit by cosmic rays (electron).
+``CR_MEAN``, ``CR_NOISE``
+    Plain mean and standard deviation of the pixels not hit by cosmic rays (electron).
 ``AMP_CORNER``
     Plain mean of a box of 200 x 200 pixels at the readout corner (electron).
 ``READ_NOISE_ADU``
@@ -40,7 +40,7 @@ from infra.images.mask_planes import MaskPlane
 from infra.images.model import CorrectedExposure, Metadata
 from infra.instruments.layout import AmplifierLayout, Box, DetectorLayout
 from tasks.combine.clipping import clipped_statistics_of_amplifier
-from tasks.verification.cosmic_rays import CosmicRayRules, scatter_without_cosmic_rays
+from tasks.verification.cosmic_rays import CosmicRayRules, statistics_without_cosmic_rays
 from tasks.verification.model import StatisticValues
 
 __all__ = [
@@ -92,7 +92,7 @@ def amplifier_statistics(
     amplifier
         Place and readout corner of the amplifier.
     cosmic_ray_rules
-        Thresholds for CR_NOISE; without them CR_NOISE and N_COSMIC_RAY_PIXELS are left out.
+        Thresholds; without them CR_MEAN, CR_NOISE and N_COSMIC_RAY_PIXELS are left out.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def amplifier_statistics(
         "N_PIXELS": float(clipped.n_valid),
     }
     if cosmic_ray_rules is not None:
-        cleaned = scatter_without_cosmic_rays(
+        cleaned = statistics_without_cosmic_rays(
             image,
             mask,
             EXCLUDED_PLANES,
@@ -123,6 +123,7 @@ def amplifier_statistics(
             statistics["NOISE"],
             cosmic_ray_rules,
         )
+        statistics["CR_MEAN"] = cleaned.mean
         statistics["CR_NOISE"] = cleaned.standard_deviation
         statistics["N_COSMIC_RAY_PIXELS"] = float(cleaned.n_rejected)
     return statistics
@@ -142,7 +143,7 @@ def detector_statistics(
     layout
         The detector's amplifiers.
     cosmic_ray_rules
-        Thresholds for CR_NOISE; without them it is left out.
+        Thresholds; without them CR_MEAN, CR_NOISE and N_COSMIC_RAY_PIXELS are left out.
 
     Raises
     ------
@@ -239,10 +240,10 @@ def _sum(
     """Return the number of usable pixels and their sum; without branches, so that it runs vectorised."""
     count, total = 0, 0.0
     for y in range(image.shape[0]):
-        row_count, row_total = np.int32(0), 0.0
+        row_count, row_total = 0, 0.0
         for x in range(image.shape[1]):
             usable = ((mask[y, x] & excluded) == 0) & np.isfinite(image[y, x])
-            row_count += np.int32(usable)
+            row_count += 1 if usable else 0
             row_total += np.float64(image[y, x]) if usable else 0.0
         count += row_count
         total += row_total

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tasks.verification.cosmic_rays import CosmicRayRules, scatter_without_cosmic_rays
+from tasks.verification.cosmic_rays import CosmicRayRules, statistics_without_cosmic_rays
 from tasks.verification.statistics import EXCLUDED_PLANES
 from tests.verification.simulated import cosmic_ray_tracks
 
@@ -18,7 +18,7 @@ def scatter(
 ):
     image = np.asarray(image, np.float32)
     mask = np.zeros(image.shape, np.uint16) if mask is None else mask
-    return scatter_without_cosmic_rays(image, mask, EXCLUDED_PLANES, sky, sigma, CosmicRayRules(**rules))
+    return statistics_without_cosmic_rays(image, mask, EXCLUDED_PLANES, sky, sigma, CosmicRayRules(**rules))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -32,6 +32,8 @@ def test_scatter_under_cosmic_rays_is_that_of_the_noise(seed: int) -> None:
     assert found.standard_deviation == pytest.approx(SIGMA, rel=4 / math.sqrt(2 * image.size) + 0.005)
     assert found.n_rejected >= (tracks > 8 * SIGMA).sum()
     assert found.n_rejected <= 1.1 * (tracks > 0).sum()
+    # Four standard errors, and at most half a threshold in each pixel around the tracks.
+    assert abs(found.mean) < 4 * SIGMA / math.sqrt(image.size) + 1.5 * SIGMA * found.n_rejected / image.size
 
 
 def test_noise_alone_is_hardly_ever_touched() -> None:
@@ -45,7 +47,9 @@ def test_noise_alone_is_hardly_ever_touched() -> None:
 def test_without_rejection_the_scatter_is_the_plain_one() -> None:
     image = np.random.default_rng(0).normal(5.0, SIGMA, SHAPE).astype(np.float32)
     expected = image.astype(np.float64).std(ddof=1)
-    assert scatter(image, sky=5.0).standard_deviation == pytest.approx(expected, rel=1e-9)
+    found = scatter(image, sky=5.0)
+    assert found.standard_deviation == pytest.approx(expected, rel=1e-9)
+    assert found.mean == pytest.approx(image.mean(dtype=np.float64), rel=1e-9)
 
 
 def test_flat_at_any_level_is_left_alone() -> None:
@@ -123,6 +127,7 @@ def test_finder_gives_up_when_too_much_looks_like_cosmic_rays() -> None:
     found = scatter(image)
     assert found.gave_up
     assert math.isnan(found.standard_deviation)
+    assert math.isnan(found.mean)
     assert found.n_rejected > 0.01 * image.size
 
 
