@@ -1,10 +1,10 @@
-"""Exact quartiles of large samples at a few passes over the data."""
+"""Exact quantiles of large samples at a few passes over the data."""
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["quartiles"]
+__all__ = ["quantiles", "quartiles"]
 
 _SMALL = 8192
 """Samples up to this size are simply sorted."""
@@ -14,48 +14,56 @@ _SUBSAMPLE = 8192
 
 
 def quartiles(values: npt.NDArray[np.floating]) -> tuple[float, float, float]:
-    """First quartile, median and third quartile of a sample, linearly interpolated.
+    """First quartile, median and third quartile of a sample, as `quantiles` gives them."""
+    return quantiles(values, (0.25, 0.5, 0.75))
+
+
+def quantiles(
+    values: npt.NDArray[np.floating], fractions: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Three quantiles of a sample, linearly interpolated.
 
     Parameters
     ----------
     values
         One-dimensional, contiguous, at least one value, all finite.
+    fractions
+        Between 0 and 1.
 
     Returns
     -------
-    first, median, third
-        The same values as ``numpy.percentile(values.astype(float), [25, 50, 75])``.
+    quantiles
+        The same values as ``numpy.quantile(values.astype(float), fractions)``.
 
     Notes
     -----
-    A sorted subsample gives a bracket about each quartile (Floyd & Rivest 1975, CACM 18, 165). Passes that
+    A sorted subsample gives a bracket about each quantile (Floyd & Rivest 1975, CACM 18, 165). Passes that
     only count, and so run at the speed of memory, give the exact ranks of its ends; interpolating between
-    them tightens it; what lies within is collected, and the wanted ranks are found among those. Where
-    a rank falls outside its bracket the whole sample is partitioned instead: the answer is always exact.
+    them tightens it; what lies within is collected, and the wanted ranks are found among those. Where a rank
+    falls outside its bracket the whole sample is partitioned instead: the answer is always exact.
     """
+    places = [(values.size - 1) * fraction for fraction in fractions]
     if values.size <= _SMALL:
-        return _interpolated(np.sort(values), values.size)
-    ranks = [(i + 1) * (values.size - 1) // 4 for i in range(3)]
+        return _interpolated(np.sort(values), places)
     stride = (values.size // _SUBSAMPLE) | 1  # odd: must not keep step with the columns of an image
     sample = np.sort(values[::stride])
     margin = int(1.5 * np.sqrt(sample.size)) + 2  # three binomial standard deviations of the middle rank
-    centres = [(i + 1) * (sample.size - 1) // 4 for i in range(3)]
+    centres = [int((sample.size - 1) * fraction) for fraction in fractions]
     low = sample[[max(centre - margin, 0) for centre in centres]]
     high = sample[[min(centre + margin, sample.size - 1) for centre in centres]]
-    low, high = _narrowed(ranks, low, high, _ranks(values, low), _ranks(values, high))
+    low, high = _narrowed(places, low, high, _ranks(values, low), _ranks(values, high))
     below = _ranks(values, low)
     middle = (low + high) / values.dtype.type(2)
-    collected = _within(
-        values, middle[0], middle[1], middle[2], np.maximum(middle - low, high - middle).max()
-    )
+    half_width = np.maximum(middle - low, high - middle).max()
+    collected = _within(values, middle[0], middle[1], middle[2], half_width)
     results = []
-    for i, rank in enumerate(ranks):
+    for i, place in enumerate(places):
         bracket = collected.compress((collected >= low[i]) & (collected <= high[i]))
-        place = rank - int(below[i])
-        if place < 0 or place + 1 >= bracket.size:
-            return _partitioned(values)
-        ordered = np.partition(bracket, (place, place + 1))
-        results.append(_between(float(ordered[place]), float(ordered[place + 1]), values.size, i))
+        rank = int(place) - int(below[i])
+        if rank < 0 or rank + 1 >= bracket.size:
+            return _partitioned(values, places)
+        ordered = np.partition(bracket, (rank, rank + 1))
+        results.append(_between(float(ordered[rank]), float(ordered[rank + 1]), place - int(place)))
     return results[0], results[1], results[2]
 
 
@@ -65,7 +73,7 @@ def _ranks(values: npt.NDArray[np.floating], limits: npt.NDArray[np.floating]) -
 
 
 def _narrowed(
-    ranks: list[int],
+    places: list[float],
     low: npt.NDArray[np.floating],
     high: npt.NDArray[np.floating],
     below_low: npt.NDArray[np.float64],
@@ -73,37 +81,38 @@ def _narrowed(
 ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
     """Tighten brackets by interpolating between the exact ranks of their ends."""
     span = np.maximum(below_high - below_low, 1.0)
-    place = (np.array(ranks) + 0.5 - below_low) / span
+    position = (np.array(places) + 0.5 - below_low) / span
     # The rank of a point inside a bracket scatters by at most half the root of what the bracket holds: four
     # times that, and 1 % for the curvature of the distribution.
     margin = 2.0 / np.sqrt(span) + 0.01
     width = high.astype(np.float64) - low
-    tight_low = np.clip(low + (place - margin) * width, low, high).astype(low.dtype)
-    tight_high = np.clip(low + (place + margin) * width, low, high).astype(low.dtype)
+    tight_low = np.clip(low + (position - margin) * width, low, high).astype(low.dtype)
+    tight_high = np.clip(low + (position + margin) * width, low, high).astype(low.dtype)
     return tight_low, tight_high
 
 
-def _between(low: float, high: float, size: int, quartile: int) -> float:
+def _between(low: float, high: float, gamma: float) -> float:
     """Interpolate between two order statistics the way numpy does, so that both give the same bits."""
-    gamma = ((quartile + 1) * (size - 1) % 4) / 4.0
     return low + (high - low) * gamma if gamma < 0.5 else high - (high - low) * (1.0 - gamma)
 
 
-def _interpolated(ordered: npt.NDArray[np.floating], size: int) -> tuple[float, float, float]:
-    """Quartiles of a sample that is in order at least around the ranks needed."""
-    ranks = [(i + 1) * (size - 1) // 4 for i in range(3)]
-    first, median, third = (
-        _between(float(ordered[rank]), float(ordered[min(rank + 1, size - 1)]), size, i)
-        for i, rank in enumerate(ranks)
+def _interpolated(ordered: npt.NDArray[np.floating], places: list[float]) -> tuple[float, float, float]:
+    """Quantiles of a sample that is in order at least around the ranks needed."""
+    first, second, third = (
+        _between(
+            float(ordered[int(place)]),
+            float(ordered[min(int(place) + 1, ordered.size - 1)]),
+            place - int(place),
+        )
+        for place in places
     )
-    return first, median, third
+    return first, second, third
 
 
-def _partitioned(values: npt.NDArray[np.floating]) -> tuple[float, float, float]:
-    """Quartiles by partial sort of the whole sample."""
-    ranks = [(i + 1) * (values.size - 1) // 4 for i in range(3)]
-    wanted = sorted({min(rank + step, values.size - 1) for rank in ranks for step in (0, 1)})
-    return _interpolated(np.partition(values, wanted), values.size)
+def _partitioned(values: npt.NDArray[np.floating], places: list[float]) -> tuple[float, float, float]:
+    """Quantiles by partial sort of the whole sample."""
+    wanted = sorted({min(int(place) + step, values.size - 1) for place in places for step in (0, 1)})
+    return _interpolated(np.partition(values, wanted), places)
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})

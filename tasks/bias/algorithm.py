@@ -1,0 +1,44 @@
+"""The combined bias: the mean structure that every readout adds, with no light and no time to gather any."""
+
+from collections.abc import Iterable
+
+from infra.images import CorrectedExposure, MaskPlane
+from tasks.combine.calibration import CombinedCalibration, CombineOptions, CombineRule, combine_calibration
+from tasks.combine.metadata import CombineInput
+
+__all__ = ["BIAS_RULE", "combine_biases"]
+
+BIAS_RULE = CombineRule(
+    calibration="bias",
+    scale=lambda one, exposure: 1.0,
+    excluded=MaskPlane.DETECTED | MaskPlane.INTRP,
+    exposure_time=0.0,
+    unit="electron",
+)
+"""Unscaled, and saturated pixels take part: a column that is saturated without light belongs in the bias."""
+
+
+def combine_biases(
+    exposures: Iterable[tuple[CombineInput, CorrectedExposure]], options: CombineOptions
+) -> CombinedCalibration:
+    """Combine bias exposures by their clipped mean.
+
+    Parameters
+    ----------
+    exposures
+        Overscan-corrected bias exposures, in electron (adu in bootstrap mode); one suffices, and then carries
+        its own variance.
+    options
+        Clip rule, threads, time of creation.
+
+    Returns
+    -------
+    bias
+        In the unit of the exposures, exposure time 0.
+
+    Raises
+    ------
+    CalprodError
+        As in `tasks.combine.calibration.combine_calibration`.
+    """
+    return combine_calibration(exposures, BIAS_RULE, options)
