@@ -51,7 +51,7 @@ def _compress(rows: NDArray[np.int32], heap: NDArray[np.uint8], sizes: NDArray[n
     position = 0
     for row in range(rows.shape[0]):
         start = position
-        last = np.int64(rows[row, 0])
+        last = int(rows[row, 0])
         # Bits wait in `buffer` until they fill a byte.
         first = np.uint64(last & 0xFFFFFFFF)
         buffer, n_bits, position = _put(heap, position, np.uint64(0), 0, first, 32)
@@ -70,10 +70,10 @@ def _compress(rows: NDArray[np.int32], heap: NDArray[np.uint8], sizes: NDArray[n
 def _fold_differences(
     pixels: NDArray[np.int32], last: int, differences: NDArray[np.uint64]
 ) -> tuple[int, float]:
-    """Write the differences of neighbours with the sign in the lowest bit; give the last pixel and their sum."""
+    """Write differences of neighbours, sign in the lowest bit; give the last pixel and their sum."""
     total = 0.0
     for i in range(pixels.shape[0]):
-        value = np.int64(pixels[i])
+        value = int(pixels[i])
         # Differences wrap at 32 bits, as in cfitsio.
         difference = ((value - last + 0x80000000) & 0xFFFFFFFF) - 0x80000000
         folded = ~(difference << 1) if difference < 0 else difference << 1
@@ -95,7 +95,7 @@ def _put_block(
     """Append a block: how many low bits are written as they are, then each difference."""
     n = differences.shape[0]
     mean = (total - n // 2 - 1) / n
-    half = (np.int64(mean) if mean > 0.0 else np.int64(0)) >> 1
+    half = int(mean) >> 1 if mean > 0.0 else 0
     low = 0
     while half > 0:
         half >>= 1
@@ -112,7 +112,7 @@ def _put_block(
     buffer, n_bits, position = _put(heap, position, buffer, n_bits, np.uint64(low + 1), _CODE_BITS)
     mask = (np.uint64(1) << np.uint64(low)) - np.uint64(1)
     for i in range(n):
-        zeros = np.int64(differences[i] >> np.uint64(low))
+        zeros = int(differences[i] >> np.uint64(low))
         while zeros >= 24:
             buffer, n_bits, position = _put(heap, position, buffer, n_bits, np.uint64(0), 24)
             zeros -= 24

@@ -194,12 +194,12 @@ def write_truth(camera: SimulatedCamera, truth: NightTruth) -> None:
     """Write the record and its images into the truth directory."""
     sensor, defects = camera.sensor, camera.sensor.defects
     directory = truth.directory / TRUTH_DIRECTORY
-    flags = np.zeros(truth.image_shape, dtype=np.int32)
+    flags = np.zeros(truth.image_shape)
     for bit, pixels in ((1, defects.hot_pixels), (2, defects.dead_pixels)):
-        flags[pixels[:, 0], pixels[:, 1]] |= bit
+        flags[pixels[:, 0], pixels[:, 1]] += bit
     for bit, runs in ((4, defects.hot_columns), (8, defects.dead_columns)):
         for x, y0, y1 in runs:
-            flags[y0:y1, x] |= bit
+            flags[y0:y1, x] += bit
     images = {"bias": sensor.bias, "dark": sensor.dark_rate, "defects": flags, "crosstalk": sensor.crosstalk}
     units = {"bias": "adu", "dark": "electron/s"}
     if (brighter_fatter := camera.specification.camera.brighter_fatter) is not None:
@@ -209,7 +209,7 @@ def write_truth(camera: SimulatedCamera, truth: NightTruth) -> None:
         images[f"flat-{name}"] = camera.flat(name)
     for name, image in images.items():
         stream = io.BytesIO()
-        hdu = fits.PrimaryHDU(image)
+        hdu = fits.PrimaryHDU(image.astype(np.float32) if image.shape == truth.image_shape else image)
         hdu.header["BUNIT"] = units.get(name, "")
         hdu.writeto(stream)
         write_atomically(directory / f"{name}.fits", stream.getvalue())
