@@ -40,7 +40,10 @@ class ProduceParameters(_Parameters):
     exposures: Annotated[tuple[int, ...], Field(description="Only these exposures")] = ()
     ticket: Annotated[str | None, Field(description="Ticket in the names of collections")] = None
     tag: Annotated[str | None, Field(description="Short word in the names of collections")] = None
-    rerun: Annotated[str | None, Field(description="Rerun, such as 20240318a; the next free one by default")] = None
+    override_reason: Annotated[
+        str | None, Field(description="Why exposures that the rules forbid are used all the same")
+    ] = None
+    new: Annotated[bool, Field(description="Open another campaign though one of the day is unfinished")] = False
     producer: Annotated[str, Field(description="Who asked for it")] = Field(default_factory=current_user)
 
 

@@ -7,7 +7,8 @@ from prefect import task
 
 from infra.butler.repository import open_butler
 from infra.workspace import Workspace, open_workspace
-from tasks.campaigns.days import DayStatus, days_of_repository
+from tasks.campaigns.days import days_of_repository
+from tasks.selection.days import CalibrationDay, DayState
 
 __all__ = ["detect", "undone_days"]
 
@@ -19,6 +20,6 @@ def detect(repository: Path, profile: Path | None) -> tuple[int, ...]:
         return tuple(day.day_obs for day in undone_days(workspace, butler))
 
 
-def undone_days(workspace: Workspace, butler: Butler) -> tuple[DayStatus, ...]:
+def undone_days(workspace: Workspace, butler: Butler) -> tuple[CalibrationDay, ...]:
     """Return the days that can be worked on now: complete, settled, and without a finished campaign."""
-    return tuple(day for day in days_of_repository(workspace, butler) if day.ready)
+    return tuple(day for day in days_of_repository(workspace, butler) if day.state is DayState.READY)

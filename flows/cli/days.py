@@ -20,7 +20,7 @@ def command(repository: Path, profile: Path | None, as_json: bool) -> None:
     """
     from infra.butler.repository import open_butler
     from infra.workspace import open_workspace
-    from tasks.campaigns.gather import days_of_repository
+    from tasks.campaigns.days import days_of_repository
 
     with open_workspace(repository, profile) as workspace, open_butler(workspace.repository) as butler:
         days = days_of_repository(workspace, butler)
@@ -28,6 +28,6 @@ def command(repository: Path, profile: Path | None, as_json: bool) -> None:
         print_json([day.to_json() for day in days])
         return
     print_table(
-        ("day_obs", "exposures", "sets", "state"),
-        [(day.day_obs, day.summary, len(day.sets), day.state) for day in days],
+        ("day_obs", "state", "sets", "exposures"),
+        [(day.day_obs, day.state.value, len(day.sets), day.summary) for day in days],
     )

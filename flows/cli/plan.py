@@ -6,6 +6,7 @@ import click
 
 from flows.cli.options import as_json, comma_separated, day_obs, profile_option, repository_argument
 from flows.cli.output import console, print_json, print_table
+from tasks.selection.model import Plan
 
 
 @click.command("plan", short_help="every exposure of a day with its one reason")
@@ -34,7 +35,7 @@ def command(
     print_plan(plan)
 
 
-def print_plan(plan: "Plan") -> None:
+def print_plan(plan: Plan) -> None:
     """Print a plan as a table, with its warnings and shortages after it."""
     print_table(
         ("exposure", "calibration", "role", "reason"),
@@ -44,4 +45,4 @@ def print_plan(plan: "Plan") -> None:
     for warning in plan.warnings:
         console.print(f"[yellow]warning[/yellow] {warning}")
     for shortage in plan.shortages:
-        console.print(f"[yellow]short[/yellow] {shortage}")
+        console.print(f"[yellow]short[/yellow] {shortage.calibration}: {shortage.reason}; {shortage.advice}")

@@ -17,7 +17,7 @@ from tasks.selection.explicit import Overrides
 from tasks.selection.model import ExposureRecord, Plan
 from tasks.selection.plan import make_plan
 
-__all__ = ["day_records", "plan_day", "wanted_calibrations"]
+__all__ = ["day_records", "plan_day", "record_of", "wanted_calibrations"]
 
 
 def plan_day(
@@ -97,10 +97,11 @@ def day_records(workspace: Workspace, butler: Butler, days: Iterable[int]) -> li
             # The lowest detector speaks for the exposure: state cards are those of the whole camera.
             if one.exposure not in seen or one.detector < seen[one.exposure].detector:
                 seen[one.exposure] = one
-    return [_record(row, seen.get(row.exposure)) for row in rows]
+    return [record_of(row, seen.get(row.exposure)) for row in rows]
 
 
-def _record(row: ExposureRow, observation: Observation | None) -> ExposureRecord:
+def record_of(row: ExposureRow, observation: Observation | None) -> ExposureRecord:
+    """Return what selection works on: the Butler's record of an exposure, and what ingest saw of it."""
     statistics: Any = None
     if observation is not None and observation.statistics:
         statistics = QuickStatistics.from_json(observation.statistics)

@@ -1,0 +1,41 @@
+"""What is left to do of a campaign, by where its calibrations stand."""
+
+from dataclasses import dataclass
+
+from infra.ledger import CalibrationState
+from infra.workspace import Workspace
+from tasks.campaigns.model import CampaignRecord
+
+__all__ = ["Work", "work_left"]
+
+_TO_GENERATE = (CalibrationState.PLANNED, CalibrationState.GENERATING)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done for one calibration."""
+
+    key: str
+    generate: bool
+    verify: bool
+    needs: tuple[str, ...]
+    """Keys of calibrations of the same campaign that must be made before."""
+
+
+def work_left(workspace: Workspace, campaign: CampaignRecord) -> tuple[Work, ...]:
+    """Return what a campaign still has to make and verify, in order; nothing of what people already judge."""
+    states = workspace.ledger.states(str(campaign.name))
+    keys_of = {
+        name: tuple(str(one.key) for one in campaign.calibrations if one.key.calibration == name)
+        for name in {one.key.calibration for one in campaign.calibrations}
+    }
+    work = []
+    for planned in campaign.calibrations:
+        state = states.get(str(planned.key), CalibrationState.PLANNED)
+        settings = workspace.profile.calibration(planned.key.calibration)
+        needs = tuple(key for name in (settings.after if settings else ()) for key in keys_of.get(name, ()))
+        generate = state in _TO_GENERATE
+        verify = generate or state is CalibrationState.CANDIDATE
+        if verify:
+            work.append(Work(str(planned.key), generate, verify, needs))
+    return tuple(work)
