@@ -1,6 +1,5 @@
 """The gate: decisions are checked against what they are about, recorded, and counted."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -71,7 +70,7 @@ class DecisionLog(CampaignLog):
         campaign = self.campaign(decision.campaign)
         decision = replace(decision, campaign=campaign.name)
         with self._database.writing() as connection:
-            if _is_repeated(_decisions(connection, campaign.name), decision):
+            if _is_repeated(connection, decision):
                 return tuple(_verdict(connection, campaign, key, gate) for key in decision.calibrations)
             _check(connection, campaign, decision, gate)
             _record(connection, decision)
@@ -124,12 +123,16 @@ def _decision(entry: Entry) -> Decision:
     )
 
 
-def _is_repeated(earlier: Sequence[Decision], decision: Decision) -> bool:
-    """Tell whether the reviewer's last word on these calibrations was this one."""
+def _is_repeated(connection: Connection, decision: Decision) -> bool:
+    """Tell whether the reviewer's last word on these calibrations, since they were asked, was this one."""
+    gates = read_entries(connection, campaign=decision.campaign, step="approve")
+    asked = [e.sequence for e in gates if e.status == "started" and e.calibration in decision.calibrations]
     mine = [
         past
-        for past in earlier
-        if past.reviewer == decision.reviewer and set(past.calibrations) & set(decision.calibrations)
+        for past in _decisions(connection, decision.campaign)
+        if past.reviewer == decision.reviewer
+        and set(past.calibrations) & set(decision.calibrations)
+        and (past.sequence or 0) > max(asked, default=0)
     ]
     return bool(mine) and all(
         getattr(mine[-1], name) == getattr(decision, name) for name in (*_FIELDS, "digest")
