@@ -47,11 +47,12 @@ def quantiles(
         return _interpolated(np.sort(values), places)
     stride = (values.size // _SUBSAMPLE) | 1  # odd: must not keep step with the columns of an image
     sample = np.sort(values[::stride])
-    margin = int(1.5 * np.sqrt(sample.size)) + 2  # three binomial standard deviations of the middle rank
-    centres = [int((sample.size - 1) * fraction) for fraction in fractions]
-    low = sample[[max(centre - margin, 0) for centre in centres]]
-    high = sample[[min(centre + margin, sample.size - 1) for centre in centres]]
-    low, high = _narrowed(places, low, high, _ranks(values, low), _ranks(values, high))
+    probabilities = np.array(fractions)
+    margins = 3.0 * np.sqrt(sample.size * probabilities * (1.0 - probabilities)) + 2.0  # binomial, 3 sigma
+    centres = (sample.size - 1) * probabilities
+    low = sample[np.maximum(centres - margins, 0.0).astype(np.int64)]
+    high = sample[np.minimum(centres + margins, sample.size - 1).astype(np.int64)]
+    low, high = _narrowed(values, probabilities, low, high)
     below = _ranks(values, low)
     middle = (low + high) / values.dtype.type(2)
     half_width = np.maximum(middle - low, high - middle).max()
@@ -73,18 +74,18 @@ def _ranks(values: npt.NDArray[np.floating], limits: npt.NDArray[np.floating]) -
 
 
 def _narrowed(
-    places: list[float],
+    values: npt.NDArray[np.floating],
+    probabilities: npt.NDArray[np.float64],
     low: npt.NDArray[np.floating],
     high: npt.NDArray[np.floating],
-    below_low: npt.NDArray[np.float64],
-    below_high: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
     """Tighten brackets by interpolating between the exact ranks of their ends."""
+    below_low, below_high = _ranks(values, low), _ranks(values, high)
     span = np.maximum(below_high - below_low, 1.0)
-    position = (np.array(places) + 0.5 - below_low) / span
+    position = ((values.size - 1) * probabilities + 0.5 - below_low) / span
     # The rank of a point inside a bracket scatters by at most half the root of what the bracket holds: four
-    # times that, and 1 % for the curvature of the distribution.
-    margin = 2.0 / np.sqrt(span) + 0.01
+    # times that, and something for the curvature of the distribution, which is strongest in the tails.
+    margin = 2.0 / np.sqrt(span) + 0.0025 / np.maximum(probabilities * (1.0 - probabilities), 0.01)
     width = high.astype(np.float64) - low
     tight_low = np.clip(low + (position - margin) * width, low, high).astype(low.dtype)
     tight_high = np.clip(low + (position + margin) * width, low, high).astype(low.dtype)
