@@ -118,7 +118,7 @@ def load_model[Model: BaseModel](model: type[Model], path: Path) -> Model:
         return model.model_validate(document.content)
     except ValidationError as error:
         # By line, so that people mend a file from the top.
-        problems = sorted(_problem(model, document, details) for details in error.errors())
+        problems = sorted(_problem(model, document, details) for details in _causes(error.errors()))
     messages = [message for _, message in problems]
     more = f" (and {len(messages) - _SHOWN} more)" if len(messages) > _SHOWN else ""
     raise ProfileError("; ".join(messages[:_SHOWN]) + more)
@@ -133,6 +133,16 @@ def _builtin(kind: str, name: str, noun: str) -> Path:
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
     raise UsageError(f"there is no {noun} '{name}'", hint)
+
+
+def _causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list is too short when it is only so because its members are wrong."""
+    return [
+        details
+        for details in errors
+        if details["type"] != "too_short"
+        or not any(other["loc"][:-1][: len(details["loc"])] == details["loc"] for other in errors)
+    ]
 
 
 def _problem(model: type[BaseModel], document: LinedDocument, details: ErrorDetails) -> tuple[int, str]:

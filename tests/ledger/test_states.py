@@ -150,7 +150,7 @@ def test_only_approval_leads_into_the_release() -> None:
 _CLAIMING = [(step, status, outcome) for step, status, outcome in _CLAIMS]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(_CLAIMING), st.sampled_from(["bias", "dark"])), max_size=25))
 def test_any_order_of_steps_leaves_a_legal_history(
     steps: list[tuple[tuple[str, str, str | None], str]],
