@@ -1,10 +1,12 @@
 """A raw frame: header cards, layout and pixels, from the file a camera wrote."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from infra.raws.fits_file import FitsFile, Hdu
 from infra.raws.pixels import Target, check_descriptors, is_float, read_segment
 from infra.raws.sections import common_segment, segments_by_amplifier
 
-__all__ = ["RawFile", "read_raw"]
+__all__ = ["RawFile", "RawReader", "read_raw"]
 
 # Cards that describe an HDU and not the exposure: never taken over from the conditions HDU.
 _STRUCTURAL = frozenset(
@@ -86,45 +88,93 @@ def read_raw(
     ones. Placement and mirroring come from the model alone: the DETSEC of Rubin's raws has bottom and top
     exchanged.
     """
-    with FitsFile(path) as file:
-        header = _exposure_header(file.hdus)
-        instrument = ""
-        try:
-            if detector is None:
-                instrument, detector = detector_model(header)
-            segments = segments_by_amplifier(file.hdus, detector)
-            segment = common_segment(segments, detector)
-            layout = detector.layout(segment)
-            image = np.empty((0, 0), np.int32)
-            if not headers_only:
-                image = _read_mosaic(file, segments, layout)
-        except RawRejected as error:
-            prefix = f"{file.path}: "
-            if error.message.startswith(prefix):
-                raise
-            raise RawRejected(f"{prefix}{error}") from error
-        return RawFile(
-            path=file.path,
-            instrument=instrument,
-            primary_header=header,
-            segment_headers={name: hdu.header for name, hdu in segments.items()},
-            segment=segment,
-            layout=layout,
-            image=image,
-        )
+    with RawReader(path, detector=detector) as reader:
+        return reader.headers if headers_only else reader.read()
 
 
-def check_extents(path: str | os.PathLike[str]) -> None:
-    """Check without decoding that all compressed rows of a raw lie within its file.
+class RawReader:
+    """A raw frame open for reading: headers and checks first, pixels when asked for.
+
+    Parameters
+    ----------
+    path, detector
+        As for `read_raw`.
 
     Raises
     ------
     infra.errors.RawRejected
-        If one does not.
+        As `read_raw` does, pixels aside.
     """
-    with FitsFile(path) as file:
-        for hdu in file.hdus:
-            check_descriptors(file, hdu)
+
+    def __init__(self, path: str | os.PathLike[str], *, detector: DetectorModel | None = None) -> None:
+        self._file = FitsFile(path)
+        try:
+            with self._naming_the_file():
+                self._check(detector)
+        except BaseException:
+            self._file.close()
+            raise
+
+    headers: RawFile
+    """The frame without its pixels."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def read(self) -> RawFile:
+        """Return the frame with its pixels.
+
+        Raises
+        ------
+        infra.errors.RawRejected
+            If they are corrupt.
+        """
+        with self._naming_the_file():
+            return replace(self.headers, image=_read_mosaic(self._file, self._segments, self.headers.layout))
+
+    def check_extents(self) -> None:
+        """Check without decoding that all compressed rows lie within the file.
+
+        Raises
+        ------
+        infra.errors.RawRejected
+            If one does not.
+        """
+        with self._naming_the_file():
+            for hdu in self._segments.values():
+                check_descriptors(self._file, hdu)
+
+    def _check(self, detector: DetectorModel | None) -> None:
+        header = _exposure_header(self._file.hdus)
+        instrument = ""
+        if detector is None:
+            instrument, detector = detector_model(header)
+        self._segments = segments_by_amplifier(self._file.hdus, detector)
+        segment = common_segment(self._segments, detector)
+        self.headers = RawFile(
+            path=self._file.path,
+            instrument=instrument,
+            primary_header=header,
+            segment_headers={name: hdu.header for name, hdu in self._segments.items()},
+            segment=segment,
+            layout=detector.layout(segment),
+            image=np.empty((0, 0), np.int32),
+        )
+
+    @contextmanager
+    def _naming_the_file(self) -> Iterator[None]:
+        prefix = f"{self._file.path}: "
+        try:
+            yield
+        except RawRejected as error:
+            if error.message.startswith(prefix):
+                raise
+            raise RawRejected(f"{prefix}{error}") from error
 
 
 def _exposure_header(hdus: tuple[Hdu, ...]) -> Header:
