@@ -81,6 +81,8 @@ class Candidate:
     """What is usual for the first exposure of a set and forbids nothing."""
     after_saturated: int | None = None
     """Saturated exposure taken right before; None when there is none."""
+    is_stray: bool = False
+    """Whether it stands inside a longer sequence of its type and differs from it."""
     notes: Mapping[str, EvidenceValue] = field(default_factory=dict)
     """Evidence that goes with the exposure whatever its role."""
 
@@ -162,24 +164,27 @@ def judge(
     usual, lamps, stray = overheads(day), lamp_rates(day), strays(every_set)
     saturated = _after_saturated(day, limits)
     blocked, notes = _sort_exclusions(one for one in exclusions if one.calibration in (None, rule.name))
-    result = []
+    result: list[list[Candidate]] = []
     for one in sets:
         pixels = inspect_set(one, frames, limits, lamps)
-        members = []
+        members: list[Candidate] = []
         for position, record in enumerate(one):
             found = [*blocked.get(record.exposure, ()), *header_findings(record, usual)]
             found += [stray[record.exposure]] if record.exposure in stray else []
             found += pixels.get(record.exposure, [])
-            forgiven = [finding for finding in found if position == 0 and finding.usual_for_first]
+            # A frame of another kind before it does not make the first good frame of a set the second.
+            is_first = all(one.objections for one in members)
+            forgiven = [finding for finding in found if is_first and finding.usual_for_first]
             objections = tuple(finding for finding in found if finding not in forgiven)
             members.append(
                 Candidate(
-                    record,
-                    position,
-                    objections,
-                    tuple(forgiven),
-                    saturated.get(record.exposure),
-                    _notes(record, notes.get(record.exposure, []), forgiven),
+                    record=record,
+                    position=position,
+                    objections=objections,
+                    artefacts=tuple(forgiven),
+                    after_saturated=saturated.get(record.exposure),
+                    is_stray=record.exposure in stray,
+                    notes=_notes(record, notes.get(record.exposure, []), forgiven),
                 )
             )
         result.append(members)

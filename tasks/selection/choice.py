@@ -20,8 +20,8 @@ class Choice:
     """The set in the order taken."""
     state: CameraState
     """Camera state of the set."""
-    dropped: int
-    """Exposures dropped at its start."""
+    dropped: tuple[int, ...]
+    """Exposures dropped at its start; bad ones before them do not count."""
     usable: tuple[Candidate, ...]
     """Good exposures in that state, the dropped ones and those after a saturated one taken out."""
 
@@ -49,15 +49,20 @@ def _when(choice: Choice) -> tuple[float, int]:
 
 
 def _usable(members: Sequence[Candidate], selection: SelectionSettings, state_keys: Sequence[str]) -> Choice:
-    """Find what one set offers; where too few would remain fewer first exposures are dropped, but one always."""
+    """Find what one set offers; where too few would remain, fewer first exposures are dropped, never none."""
     state = reference_state([one.record for one in members if not one.objections], state_keys)
-    good = [one for one in members if not one.objections and one.after_saturated is None]
+    good = [one for one in members if not one.objections]
     if selection.same_state:
         good = [one for one in good if deviation(one.record, state) is None]
-    dropped = max(1, selection.drop_first)
-    while dropped > 1 and sum(one.position >= dropped for one in good) < selection.minimum:
-        dropped -= 1
-    return Choice(members, state, dropped, tuple(one for one in good if one.position >= dropped))
+    n_dropped = max(1, selection.drop_first)
+    while n_dropped > 1 and _n_combinable(good[n_dropped:]) < selection.minimum:
+        n_dropped -= 1
+    usable = tuple(one for one in good[n_dropped:] if one.after_saturated is None)
+    return Choice(members, state, tuple(one.exposure for one in good[:n_dropped]), usable)
+
+
+def _n_combinable(good: Sequence[Candidate]) -> int:
+    return sum(one.after_saturated is None for one in good)
 
 
 def assign_roles(
@@ -112,7 +117,7 @@ def _role(
         return Role.EXCLUDED, differs.reason, {**differs.evidence, **one.notes}
     if one.exposure in combined:
         return Role.GENERATION, "good, and in the camera state of the set", one.notes
-    if one.position < choice.dropped and _same(one, choice):
+    if one.exposure in choice.dropped:
         return _dropped(one, choice, selection)
     if one.after_saturated is not None:
         reason = f"taken right after the saturated exposure {one.after_saturated}: never combined"
@@ -134,9 +139,11 @@ def _role(
 def _dropped(
     one: Candidate, choice: Choice, selection: SelectionSettings
 ) -> tuple[Role, str, Mapping[str, EvidenceValue]]:
-    which = (
-        "first exposure of its set" if one.position == 0 else f"among the first {choice.dropped} of its set"
-    )
+    which = "first exposure of its set"
+    if one.exposure != choice.dropped[0]:
+        which = f"among the first {len(choice.dropped)} exposures of its set"
+    elif one.position > 0:
+        which = "first good exposure of its set"
     if not selection.verification.first_exposures:
         return Role.EXCLUDED, f"{which}: the profile keeps them out of verification", one.notes
     return Role.VERIFICATION, f"{which}: never combined, the clearing before it is incomplete", one.notes

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -140,8 +141,8 @@ class ExposureSet:
     observation_type: str
     physical_filter: str | None
     """Filter of the set; None for types on which the filter has no influence."""
-    exposure_time: float
-    """Median exposure time (s)."""
+    exposure_time: float | None
+    """Median exposure time (s); None where the headers do not tell."""
     exposures: tuple[int, ...]
     """Exposure IDs in the order taken; the first is never combined."""
     begin_tai: float
@@ -186,6 +187,9 @@ class Shortage:
     """Why the day does not suffice."""
     advice: str
     """What to take next, in words."""
+
+    def __str__(self) -> str:
+        return f"{self.calibration}: {self.reason} — {self.advice}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +272,8 @@ def _set_content(one: ExposureSet) -> dict[str, object]:
         "physical_filter": one.physical_filter,
         "exposure_time": one.exposure_time,
         "exposures": list(one.exposures),
-        "begin_tai": one.begin_tai,
-        "end_tai": one.end_tai,
+        "begin_tai": one.begin_tai if math.isfinite(one.begin_tai) else None,
+        "end_tai": one.end_tai if math.isfinite(one.end_tai) else None,
         "group": one.group,
     }
 

@@ -59,7 +59,7 @@ def make_plan(
     Raises
     ------
     UsageError
-        There is no exposure, exposures of several days or twice the same are given, or a listed one is unknown.
+        There is no exposure, several days or twice the same exposure are given, or a listed one is unknown.
     SelectionError
         A listed exposure is forbidden by the rules and no reason is given.
     """
@@ -86,11 +86,8 @@ def make_plan(
         for key, records in keys_of(rule, work.day, work.bands).items():
             work.plan_one(key, rule, records, names)
     taken = {row.exposure for row in work.rows}
-    rows = [
-        *work.rows,
-        *_unused(work.day, taken, calibrations),
-        *_refused(refused, {r.exposure for r in work.day}),
-    ]
+    held = {record.exposure for record in work.day}
+    rows = [*work.rows, *_unused(work.day, taken, calibrations), *_refused(refused, held)]
     warnings = [
         *plan_warnings(work.day, calibrations, work.states, state_keys, work.exclusions),
         *work.warnings,
@@ -160,13 +157,15 @@ class _Work:
             return assign_listed(key, sets, rule.selection, self.state_keys, self.overrides)
         choice = choose(sets, rule.selection, self.state_keys)
         shortage = shortage_of(key, rule, sets, choice)
-        self.shortages += [shortage] if shortage is not None else []
+        # A filter that only strays name was never meant to be taken.
+        meant = not sets or not all(one.is_stray for members in sets for one in members)
+        self.shortages += [shortage] if shortage is not None and meant else []
         if choice is None:
             return [], None
-        if choice.dropped < rule.selection.drop_first:
+        if shortage is None and len(choice.dropped) < rule.selection.drop_first:
             self.warnings.append(
-                f"{key}: only the first {choice.dropped} of {rule.selection.drop_first} exposures dropped, "
-                f"else fewer than {rule.selection.minimum} would remain"
+                f"{key}: only the first {len(choice.dropped)} of {rule.selection.drop_first} exposures "
+                f"dropped, else fewer than {rule.selection.minimum} would remain"
             )
         return assign_roles(key, sets, choice, rule.selection, names), choice.state
 
@@ -233,7 +232,7 @@ def _of_day(one: RefusedFile, day_obs: int) -> bool:
 
 
 def _refused(refused: Sequence[RefusedFile], held: set[int]) -> list[PlannedExposure]:
-    """Return a row for every refused file; an exposure that is there all the same has its own rows already."""
+    """Return a row for every refused file, unless its exposure is there all the same and has its own rows."""
     return [
         PlannedExposure(
             one.exposure,

@@ -1,7 +1,7 @@
 """What the pixels of a frame say against it, compared with the frames of its set.
 
-A frame is compared by medians and median absolute deviations within its set. Sets of fewer than five frames are
-too small to judge themselves; they are compared with all frames of their kind of the day.
+A frame is compared by medians and median absolute deviations within its set. Sets of fewer than five frames
+are too small to judge themselves; they are compared with all frames of their kind of the day.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -66,7 +66,7 @@ def inspect_set(
     limits
         Limits of the calibration's selection rules.
     lamps
-        Usual level per second of flats by physical filter (adu/s), to tell a wrong filter from a failing lamp.
+        Usual level per second of flats by physical filter (adu/s), to tell a wrong filter from a bad lamp.
     """
     sample = frames if len(frames) >= _SELF_JUDGING else peers
     looked_at = [record for record in frames if record.statistics is not None]

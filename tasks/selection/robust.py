@@ -14,7 +14,7 @@ SOFT_FACTOR = 5.0
 
 _MAD_TO_SIGMA = 1.4826
 _WIDEST = 3.0
-"""A set that falls into two camps has a huge robust scatter; the limit never grows beyond this many floors."""
+"""A set that falls into two camps has a huge scatter; the limit never grows beyond this many floors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Centre:
     """Frames with a finite value."""
 
     def limit(self, floor: float, n_sigma: float) -> float:
-        """Return how far from the median a frame may be: ``n_sigma``, but at least ``floor`` and at most three."""
+        """Return how far from the median a frame may be: ``n_sigma``, at least ``floor``, at most three."""
         return min(max(floor, n_sigma * self.sigma), _WIDEST * floor)
 
 

@@ -4,6 +4,7 @@ A set is one type, filter and exposure time without a long pause. Frames of seve
 make one set of each type; two sequences of the same kind with other frames between them make two.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,9 @@ class SetRules:
 
 def in_order_taken(records: Iterable[ExposureRecord]) -> list[ExposureRecord]:
     """Return the exposures sorted by start time, and by ID where times are equal."""
-    return sorted(records, key=lambda record: (record.begin_tai, record.exposure))
+    return sorted(
+        records, key=lambda record: (math.isnan(record.begin_tai), record.begin_tai, record.exposure)
+    )
 
 
 def split_into_sets(records: Iterable[ExposureRecord], rules: SetRules) -> list[list[ExposureRecord]]:
@@ -69,12 +72,13 @@ def describe_set(one: Sequence[ExposureRecord], number: int, per_filter: Collect
     physical_filter = first.physical_filter if first.observation_type in per_filter else None
     label = f"-{safe_label(physical_filter)}" if physical_filter else ""
     groups = {record.group for record in one}
+    sound = all(math.isfinite(record.exposure_time) for record in one)
     return ExposureSet(
         name=f"{first.day_obs}-{first.observation_type}{label}-{number}",
         day_obs=first.day_obs,
         observation_type=first.observation_type,
         physical_filter=physical_filter,
-        exposure_time=median(record.exposure_time for record in one),
+        exposure_time=median(record.exposure_time for record in one) if sound else None,
         exposures=tuple(record.exposure for record in one),
         begin_tai=first.begin_tai,
         end_tai=last.end_tai,
@@ -92,18 +96,18 @@ def _kinds(stream: Sequence[ExposureRecord], rules: SetRules) -> list[list[Expos
     kinds: list[list[ExposureRecord]] = []
     for members in classes.values():
         ceilings = _exposure_time_ceilings((one.exposure_time for one in members), rules)
-        by_time: dict[float, list[ExposureRecord]] = defaultdict(list)
+        by_time: dict[float | None, list[ExposureRecord]] = defaultdict(list)
         for record in members:
-            by_time[ceilings[record.exposure_time]].append(record)
+            by_time[ceilings.get(record.exposure_time)].append(record)
         kinds.extend(by_time.values())
     return kinds
 
 
 def _exposure_time_ceilings(times: Iterable[float], rules: SetRules) -> dict[float, float]:
-    """Give every exposure time the shortest of the times it counts as equal to."""
+    """Give every finite exposure time the shortest of the times it counts as equal to."""
     ceilings: dict[float, float] = {}
     start: float | None = None
-    for time in sorted(set(times)):
+    for time in sorted({time for time in times if math.isfinite(time)}):
         if start is None or time - start > rules.exposure_time_tolerance:
             start = time
         ceilings[time] = start
@@ -152,16 +156,14 @@ def _split_at_pauses(
     if not members:
         return []
     runs = _adjacent_runs(members, place)
+    # Frames taken in turn come in short runs; a long run on either side is a sequence of its own.
     ends_run = {
-        before[-1].exposure: min(
-            len(before), len(after), place[after[0].exposure] - place[before[-1].exposure] - 1
-        )
-        for before, after in pairwise(runs)
+        before[-1].exposure: max(len(before), len(after)) >= _BLOCK for before, after in pairwise(runs)
     }
     sets = [[members[0]]]
     for before, after in pairwise(members):
         between = stream[place[before.exposure] + 1 : place[after.exposure]]
-        interrupted = ends_run.get(before.exposure, 0) >= _BLOCK
+        interrupted = len(between) >= _BLOCK and ends_run[before.exposure]
         if interrupted or _longest_pause(before, between, after, rules) > rules.gap_seconds:
             sets.append([])
         sets[-1].append(after)

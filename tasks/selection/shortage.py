@@ -1,5 +1,6 @@
 """What a day lacks for a calibration, and what to take so that it is complete."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -38,8 +39,9 @@ def shortage_of(
     )
 
 
-def _exposure_time(members: Sequence[Candidate]) -> float:
-    return Counter(one.record.exposure_time for one in members).most_common(1)[0][0]
+def _exposure_time(members: Sequence[Candidate]) -> float | None:
+    time = Counter(one.record.exposure_time for one in members).most_common(1)[0][0]
+    return time if math.isfinite(time) else None
 
 
 def _reason(

@@ -36,13 +36,11 @@ def unlit_findings(
     """
     smallest, largest = limits.level_range or (-_BRIGHTEST, _BRIGHTEST)
     found: dict[int, list[Finding]] = {}
-    sound = []
     for record in frames:
         if record.statistics is not None and not smallest <= record.statistics.level <= largest:
             found[record.exposure] = [_out_of_range(record, smallest, largest, lamps)]
-    for record in sample:
-        if record.statistics is not None and smallest <= record.statistics.level <= largest:
-            sound.append(record.statistics)
+    looks = [record.statistics for record in sample if record.statistics is not None]
+    sound = [look for look in looks if smallest <= look.level <= largest]
     for record in frames:
         if record.statistics is not None and record.exposure not in found:
             departures = _departures(record.statistics, sound, limits)
@@ -111,8 +109,9 @@ def _departures(
 
 _LEVELS: dict[str, Callable[[FrameStatistics], float]] = {
     "level": lambda one: one.level,
-    "gradient_x": lambda one: one.gradient_x * one.level,
-    "gradient_y": lambda one: one.gradient_y * one.level,
+    # A fraction of hardly any level says nothing, and then there is no leak either.
+    "gradient_x": lambda one: one.gradient_x * one.level if abs(one.level) >= 1 else math.nan,
+    "gradient_y": lambda one: one.gradient_y * one.level if abs(one.level) >= 1 else math.nan,
 }
 _WORDS = {
     "level": "light leak or pedestal: level",

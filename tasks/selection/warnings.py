@@ -50,10 +50,16 @@ def _missing_keys(records: Sequence[ExposureRecord], state_keys: Sequence[str]) 
         key for record in records for key, value in state_of(record, state_keys).items() if value is not None
     }
     return [
-        f"{key} missing from all {len(records)} calibration exposures of the day: the camera state is not checked for it"
+        f"{key} missing from all {len(records)} calibration exposures of the day: "
+        "the camera state is not checked for it"
         for key in state_keys
         if records and key not in present
     ]
+
+
+def _present(records: Sequence[ExposureRecord], state_keys: Sequence[str]) -> set[str]:
+    states = [state_of(record, state_keys) for record in records]
+    return {key for state in states for key, value in state.items() if value is not None}
 
 
 def _missing_in_set(
@@ -108,8 +114,8 @@ def _simulated_among_real(records: Sequence[ExposureRecord]) -> list[str]:
 
 def _standing_exclusions(exclusions: Iterable[ExcludedExposure]) -> list[str]:
     return sorted(
-        f"detector {one.detector}{f' amplifier {one.amplifier}' if one.amplifier else ''} is excluded in every "
-        f"exposure by {one.author}: {one.reason}"
+        f"detector {one.detector}{f' amplifier {one.amplifier}' if one.amplifier else ''} is excluded "
+        f"in every exposure by {one.author}: {one.reason}"
         for one in exclusions
         if one.exposure is None
     )
