@@ -33,8 +33,8 @@ def merge_detectors(looks: Mapping[str, FrameStatistics]) -> FrameStatistics | N
 
     Notes
     -----
-    Levels and gradients are medians over the detectors, fractions and corners the worst of them: a fault of one
-    detector shows in its amplifiers, a fault of the exposure in the medians.
+    Levels and gradients are medians over the detectors, fractions and corners the worst of them: a fault of
+    one detector shows in its amplifiers, a fault of the exposure in the medians.
     """
     if len(looks) < 2:
         return next(iter(looks.values()), None)
