@@ -38,15 +38,15 @@ def safe_label(physical_filter: str) -> str:
 
 
 def filter_label(physical_filter: str, bands: dict[str, str | None]) -> str:
-    """Return the short name of a filter: its band where no other filter of the camera has that band.
+    """Return the short name of a filter: its band where no other filter at hand has that band.
 
     Parameters
     ----------
     physical_filter
         The filter, such as ``SDSSr_65mm~empty``.
     bands
-        Band of every physical filter of the camera. A LATISS filter crossed with a grating
-        (``SDSSr_65mm~ronchi90lpmm``) never takes the band's name from the filter alone.
+        Band of every physical filter at hand, such as those of the day. A LATISS filter crossed with a
+        grating (``SDSSr_65mm~ronchi90lpmm``) never takes the band's name from the filter alone.
     """
     band = bands.get(physical_filter)
     if not band or band == "unknown" or _is_dispersed(physical_filter):

@@ -11,7 +11,9 @@ from rich.table import Table
 
 __all__ = ["console", "print_json", "print_table"]
 
-console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+_WIDTH_OF_A_FILE = 200
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
 """Where people read."""
 
 _COLOURS = {

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from flows.cli.output import console
+from flows.cli.progress import showing_progress
 
 
 @click.command("simulate", short_help="write the raw files of a simulated calibration night")
@@ -14,7 +15,7 @@ from flows.cli.output import console
     metavar="SPEC",
     default="demo",
     show_default=True,
-    help="Night specification: a YAML file, or the name of one that comes with calprod (demo, clean, small).",
+    help="Night specification: a YAML file, or the name of one that comes with calprod (demo, clean, small, faults).",
 )
 @click.option("--full", is_flag=True, help="Write the real 576 × 2048 segments instead of reduced ones.")
 def command(directory: Path, night: str, full: bool) -> None:
@@ -23,8 +24,12 @@ def command(directory: Path, night: str, full: bool) -> None:
     \b
     Example: calprod simulate night --night demo
     """
+    from infra.progress import advance
     from infra.simulator import load_night_spec, simulate_night
 
     specification = load_night_spec(night)
-    truth = simulate_night(specification, directory, full=full)
-    console.print(f"{len(truth.exposures)} exposures of {specification.day_obs} in {directory}")
+    with showing_progress(f"simulating {night}"):
+        truth = simulate_night(
+            specification, directory, full=full, progress=lambda done, total: advance("simulating", done, total)
+        )
+    console.print(f"{len(truth.exposures)} exposures of {truth.day_obs} in {directory}")

@@ -10,6 +10,7 @@ from typing import Any
 from infra.errors import RawRejected
 from infra.instruments.translators import EXPOSURE_PROPERTIES, observation_info
 from infra.raws.cards import HeaderValue
+from infra.raws.fits_file import primary_header
 from infra.raws.quick_statistics import QuickStatistics, quick_statistics
 from infra.raws.reader import RawReader
 from infra.raws.report import RefusedRaw
@@ -123,10 +124,7 @@ def _inspect(path: Path, statistics: bool, state_keys: Sequence[str]) -> Candida
             else:
                 reader.check_extents()
     except RawRejected as error:
-        reason = str(error).removeprefix(f"{path}: ")
-        if observation is None:
-            return RefusedRaw(path, reason)
-        return RefusedRaw(path, reason, observation.exposure_id, observation.observing_day)
+        return _refused(path, str(error).removeprefix(f"{path}: "), observation)
     return Candidate(
         path=path,
         instrument=raw.instrument,
@@ -137,3 +135,24 @@ def _inspect(path: Path, statistics: bool, state_keys: Sequence[str]) -> Candida
         header_values={key: raw.primary_header.get(key) for key in state_keys},
         statistics=look,
     )
+
+
+def _refused(path: Path, reason: str, observation: Any) -> RefusedRaw:
+    """Return why a file is refused, with the exposure it claims to be where its first header survived."""
+    if observation is None:
+        try:
+            observation = observation_info(primary_header(path), properties=frozenset())
+        except RawRejected:
+            return RefusedRaw(path, reason)
+    return RefusedRaw(path, reason, observation.exposure_id, observation.observing_day)
+
+
+def _observation_of_damaged(path: Path) -> Any:
+    """Return what the primary header of a damaged file says, so that its exposure can be named; None if nothing."""
+    from astropy.io import fits
+
+    try:
+        header = dict(fits.getheader(path, 0))
+        return observation_info(header, str(path), properties=EXPOSURE_PROPERTIES)
+    except (OSError, ValueError, KeyError, RawRejected):
+        return None

@@ -1,13 +1,14 @@
 """The calibration days of a repository, and what campaigns have made of them."""
 
+from itertools import groupby
+
 from lsst.daf.butler import Butler
 
 from infra.butler.exposures import exposure_rows, observing_days
-from infra.instruments import camera
 from infra.ledger import CalibrationState
 from infra.ledger.clock import now
 from infra.workspace import Workspace
-from tasks.campaigns.gather import record_of
+from tasks.campaigns.gather import bands_of_day, record_of
 from tasks.campaigns.model import CampaignRecord
 from tasks.selection.days import CalibrationDay, calibration_days
 
@@ -23,13 +24,16 @@ def days_of_repository(workspace: Workspace, butler: Butler) -> list[Calibration
     instrument = workspace.instrument
     rows = exposure_rows(butler, instrument, observing_days(butler, instrument))
     now_tai = _UNIX_EPOCH_MJD + (now().timestamp() + _TAI_MINUS_UTC) / 86400.0
-    return calibration_days(
-        [record_of(row, None) for row in rows],
-        _made(workspace),
-        workspace.profile.calibrations,
-        now_tai=now_tai,
-        bands={one.name: one.band for one in camera(instrument).filters},
-    )
+    made = _made(workspace)
+    found: list[CalibrationDay] = []
+    for _, of_day in groupby(rows, key=lambda row: row.day_obs):
+        records = [record_of(row, None) for row in of_day]
+        # The short names of filters are those of the day, as in the plan.
+        bands = bands_of_day(instrument, records)
+        found += calibration_days(
+            records, made, workspace.profile.calibrations, now_tai=now_tai, bands=bands
+        )
+    return found
 
 
 def _made(workspace: Workspace) -> set[tuple[int, str]]:

@@ -17,7 +17,7 @@ from tasks.selection.explicit import Overrides
 from tasks.selection.model import ExposureRecord, Plan
 from tasks.selection.plan import make_plan
 
-__all__ = ["day_records", "plan_day", "record_of", "wanted_calibrations"]
+__all__ = ["bands_of_day", "day_records", "plan_day", "record_of", "wanted_calibrations"]
 
 
 def plan_day(
@@ -61,11 +61,17 @@ def plan_day(
         instrument=instrument,
         state_keys=workspace.profile.camera_state_keys,
         exclusions=workspace.ledger.exclusions(instrument),
-        refusals=workspace.ledger.refusals(day_obs),
-        bands={one.name: one.band for one in camera(instrument).filters},
+        refusals=workspace.ledger.refusals(),
+        bands=bands_of_day(instrument, day),
         overrides=overrides,
     )
     return _only(plan, calibrations)
+
+
+def bands_of_day(instrument: str, day: Iterable[ExposureRecord]) -> dict[str, str | None]:
+    """Return the band of every filter that a day's exposures were taken through."""
+    used = {record.physical_filter for record in day}
+    return {one.name: one.band for one in camera(instrument).filters if one.name in used}
 
 
 def wanted_calibrations(workspace: Workspace, names: tuple[str, ...]) -> tuple[CalibrationSettings, ...]:

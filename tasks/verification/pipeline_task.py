@@ -19,8 +19,8 @@ from lsst.pipe.base import (
 from infra.butler.images import calibration_image
 from infra.images import CalibrationImage, CorrectedExposure, Metadata
 from infra.instruments.geometry import DetectorLayout
+from tasks.combine.pipeline_task import corrected
 from tasks.combine.raw_inputs import RawInput, raw_inputs
-from tasks.isr.chain import correct
 from tasks.isr.config import IsrConfig
 from tasks.verification.binning import bin_image
 from tasks.verification.model import DetectorStatistics, ExposureGroup, ExposureStatistics
@@ -77,8 +77,9 @@ class VerificationTask(PipelineTask):
         outputRefs: OutputQuantizedConnection,  # noqa: N803
     ) -> None:
         """Read the calibrations once and every raw once; note which calibration was really read."""
+        names = ("bias", "dark", "flat")
         refs: dict[str, DatasetRef] = {
-            name: getattr(inputRefs, name) for name in ("bias", "dark", "flat") if hasattr(inputRefs, name)
+            name: getattr(inputRefs, name) for name in names if hasattr(inputRefs, name)
         }
         calibrations = {name: calibration_image(butlerQC.get(ref)) for name, ref in refs.items()}
         handles = butlerQC.get(inputRefs.raws)
@@ -118,18 +119,7 @@ class VerificationTask(PipelineTask):
             last = raw
             layout = raw.raw.layout
             model = model or self.room.noise_model(calibrations[self.candidate], layout)
-            exposure = correct(
-                raw.raw.image,
-                layout,
-                self.config.isr.steps(),
-                gains={amplifier.name: amplifier.gain for amplifier in layout.amplifiers},
-                read_noises={amplifier.name: amplifier.read_noise for amplifier in layout.amplifiers},
-                bias=calibrations.get("bias"),
-                dark=calibrations.get("dark"),
-                flat=calibrations.get("flat"),
-                dark_time=raw.dark_time,
-                seed=raw.seed,
-            )
+            exposure = corrected(raw, self.config.isr, calibrations)
             group = ExposureGroup.GENERATION if raw.exposure in inputs else ExposureGroup.VERIFICATION
             statistics = self.room.residual_statistics(
                 exposure, layout, model, group=group, dark_time=raw.dark_time

@@ -1,0 +1,178 @@
+"""The PipelineTask that combines raws: one quantum reads every raw of a detector once."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+from lsst.daf.butler import DatasetRef
+from lsst.pex.config import Config, ConfigField, Field, RangeField
+from lsst.pipe.base import (
+    InputQuantizedConnection,
+    NoWorkFound,
+    OutputQuantizedConnection,
+    PipelineTask,
+    QuantumContext,
+    Struct,
+)
+
+from infra.butler.images import calibration_image, masked_image
+from infra.images import CalibrationImage, CorrectedExposure, Metadata
+from infra.ledger.clock import now
+from tasks.combine.calibration import CombinedCalibration, CombineOptions
+from tasks.combine.metadata import CombineInput
+from tasks.combine.raw_inputs import RawInput, raw_inputs
+from tasks.isr.chain import correct
+from tasks.isr.config import IsrConfig
+
+__all__ = ["CombineConfig", "CombineTask", "corrected", "used_calibrations"]
+
+type Combine = Callable[[Iterator[tuple[CombineInput, CorrectedExposure]], CombineOptions], CombinedCalibration]
+
+
+class CombineConfig(Config):
+    """Settings shared by every combined calibration."""
+
+    isr = ConfigField(dtype=IsrConfig, doc="Corrections applied to each exposure before it is combined.")
+    n_sigma = RangeField(dtype=float, default=3.0, min=0.5, doc="Half-width of the clip (standard deviations).")
+    n_iterations = RangeField(dtype=int, default=3, min=1, doc="Number of clipping passes.")
+    n_threads = Field(dtype=int, default=0, doc="Threads that stack; 0 for one per core. The result is the same.")
+
+
+class CombineTask(PipelineTask):
+    """Combine the raws of one detector into a calibration."""
+
+    ConfigClass = CombineConfig
+    _DefaultName: ClassVar[str] = "combine"
+    calibration: ClassVar[str]
+    """Dataset type of the output."""
+    combine: ClassVar[Combine]
+    """The calibration's algorithm."""
+
+    config: CombineConfig
+
+    def runQuantum(  # noqa: N802 - the name is pipe_base's
+        self,
+        butlerQC: QuantumContext,  # noqa: N803
+        inputRefs: InputQuantizedConnection,  # noqa: N803
+        outputRefs: OutputQuantizedConnection,  # noqa: N803
+    ) -> None:
+        """Read the calibrations, stream the raws through the combination, and store the result."""
+        refs: dict[str, DatasetRef] = {
+            name: getattr(inputRefs, name) for name in ("bias", "dark") if hasattr(inputRefs, name)
+        }
+        calibrations = {name: calibration_image(butlerQC.get(ref)) for name, ref in refs.items()}
+        handles = butlerQC.get(inputRefs.raws)
+        result = self.run(raw_inputs(handles), calibrations, used_calibrations(refs, calibrations), len(handles))
+        butlerQC.put(Struct(output=masked_image(result.calibration)), outputRefs)
+
+    def run(
+        self,
+        raws: Iterator[RawInput],
+        calibrations: Mapping[str, CalibrationImage],
+        provenance: Metadata,
+        expected: int | None = None,
+    ) -> Struct:
+        """Combine raws.
+
+        Parameters
+        ----------
+        raws
+            Raws of one detector; each is read, corrected and let go of before the next.
+        calibrations
+            Calibrations to apply, by name.
+        provenance
+            Cards that say which those are.
+        expected
+            Number of raws to come, if known.
+
+        Returns
+        -------
+        Struct
+            ``calibration``: a `CalibrationImage`.
+        """
+        first = next(raws, None)
+        if first is None:
+            raise NoWorkFound("there are no raws to combine")
+        options = CombineOptions(
+            layout=first.raw.layout,
+            created=now(),
+            n_sigma=self.config.n_sigma,
+            n_iterations=self.config.n_iterations,
+            n_threads=self.config.n_threads or os.cpu_count() or 1,
+            expected=expected,
+        )
+        combined = type(self).combine(self._exposures(first, raws, calibrations, provenance), options)
+        self.log.info("combined %d exposures of detector %d", len(combined.inputs), first.detector)
+        return Struct(calibration=combined.image)
+
+    def _exposures(
+        self,
+        first: RawInput,
+        rest: Iterator[RawInput],
+        calibrations: Mapping[str, CalibrationImage],
+        provenance: Metadata,
+    ) -> Iterator[tuple[CombineInput, CorrectedExposure]]:
+        for raw in _chain(first, rest):
+            exposure = corrected(raw, self.config.isr, calibrations)
+            self.log.verbose("corrected exposure %d", raw.exposure)
+            yield _combine_input(raw, provenance), exposure
+
+
+def corrected(
+    raw: RawInput, isr: IsrConfig, calibrations: Mapping[str, CalibrationImage]
+) -> CorrectedExposure:
+    """Remove the instrument's signature from a raw, with the gains and read noises of the camera model.
+
+    Parameters
+    ----------
+    raw
+        The raw.
+    isr
+        Corrections to apply.
+    calibrations
+        Calibrations to apply, by name: ``bias``, ``dark``, ``flat``.
+    """
+    layout = raw.raw.layout
+    return correct(
+        raw.raw.image,
+        layout,
+        isr.steps(),
+        gains={amplifier.name: amplifier.gain for amplifier in layout.amplifiers},
+        read_noises={amplifier.name: amplifier.read_noise for amplifier in layout.amplifiers},
+        bias=calibrations.get("bias"),
+        dark=calibrations.get("dark"),
+        flat=calibrations.get("flat"),
+        dark_time=raw.dark_time,
+        seed=raw.seed,
+    )
+
+
+def used_calibrations(
+    refs: Mapping[str, DatasetRef], calibrations: Mapping[str, CalibrationImage]
+) -> Metadata:
+    """Return the cards that name the calibrations applied: their RUN, UUID and date of creation."""
+    cards: Metadata = {}
+    for name, ref in refs.items():
+        cards[f"LSST CALIB RUN {name.upper()}"] = ref.run
+        cards[f"LSST CALIB UUID {name.upper()}"] = str(ref.id)
+        created: Any = calibrations[name].metadata.get("CALIB_CREATION_DATETIME")
+        cards[f"LSST CALIB DATE {name.upper()}"] = created
+    return cards
+
+
+def _chain(first: RawInput, rest: Iterator[RawInput]) -> Iterator[RawInput]:
+    yield first
+    # The first would otherwise stay in memory for as long as the rest is read.
+    del first
+    yield from rest
+
+
+def _combine_input(raw: RawInput, provenance: Metadata) -> CombineInput:
+    return CombineInput(
+        exposure=raw.exposure,
+        begin_mjd=raw.begin_mjd,
+        end_mjd=raw.end_mjd,
+        exposure_time=raw.exposure_time,
+        dark_time=raw.dark_time,
+        header={**raw.raw.primary_header, **provenance},
+    )
