@@ -13,7 +13,9 @@ from tasks.verification.checks import (
 )
 from tasks.verification.model import (
     DetectorStatistics,
+    Outcome,
     PlannedFrame,
+    Severity,
     TestResult,
     Verdict,
     calibration_type,
@@ -43,7 +45,8 @@ def evaluate(
     calibration
         Calibration key, such as ``bias`` or ``flat-r``.
     expected
-        Every exposure and detector that should have been measured; those missing are could-not-run.
+        Every exposure and detector that should have been measured; those missing are could-not-run. What
+        fails in one with a known artefact is a warning, since the artefact is there with any calibration.
     candidates
         UUID of the calibration to be verified, by detector. Each record must have read that very one. Without
         this, the UUID the record itself was told counts.
@@ -86,13 +89,29 @@ def all_results(
     days = [exposure.day_obs for record in statistics for exposure in record.exposures]
     latest = day_obs if day_obs is not None else max(days, default=0)
     tests = policy.tests_of(calibration_type(calibration))
+    frames = tuple(expected)
     yield from check_policy(calibration, policy, tests)
-    yield from check_presence(calibration, statistics, tuple(expected), candidates)
+    yield from check_presence(calibration, statistics, frames, candidates)
     yield from check_provenance(calibration, statistics, candidates)
     yield from check_configuration(calibration, statistics, policy)
+    artefacts: dict[tuple[int | None, int | None], str] = {}
+    for frame in frames:
+        if frame.artefact:
+            artefacts[frame.exposure, frame.detector] = artefacts[frame.exposure, None] = frame.artefact
     for record in _by_detector(statistics):
-        yield from RecordTests(calibration, policy, record, latest).results(tests)
-    yield from exposure_results(calibration, policy, statistics, tests)
+        for result in RecordTests(calibration, policy, record, latest).results(tests):
+            yield _softened(result, artefacts)
+    for result in exposure_results(calibration, policy, statistics, tests):
+        yield _softened(result, artefacts)
+
+
+def _softened(result: TestResult, artefacts: Mapping[tuple[int | None, int | None], str]) -> TestResult:
+    """Turn the failure of an exposure with a known artefact into a warning that names it."""
+    artefact = artefacts.get((result.exposure, result.detector))
+    if artefact is None or result.outcome is not Outcome.FAIL or result.waived is not None:
+        return result
+    reason = f"{result.reason}; {artefact}"
+    return result.model_copy(update={"severity": Severity.WARNING, "reason": reason})
 
 
 def _by_detector(statistics: Sequence[DetectorStatistics]) -> Iterator[DetectorStatistics]:

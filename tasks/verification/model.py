@@ -11,22 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, computed_fie
 
 from infra.images.model import MetadataValue
 
-__all__ = [
-    "Cause",
-    "DetectorStatistics",
-    "ExposureGroup",
-    "ExposureStatistics",
-    "Level",
-    "Outcome",
-    "PlannedFrame",
-    "Severity",
-    "StatisticValues",
-    "Tally",
-    "TestResult",
-    "Verdict",
-    "VerdictOutcome",
-    "calibration_type",
-]
+__all__ = ["ExposureStatistics", "DetectorStatistics", "StatisticValues", "ExposureGroup", "PlannedFrame"]
+__all__ += ["TestResult", "Outcome", "Severity", "Level"]
+__all__ += ["Verdict", "VerdictOutcome", "Cause", "Tally", "calibration_type"]
 
 
 def _plain_number(value: object) -> object:
@@ -148,6 +135,9 @@ class PlannedFrame(_Plain):
     """Detector number."""
     group: ExposureGroup
     """Whether the exposure is an input of the calibration."""
+    artefact: str | None = None
+    """Known artefact of the exposure that is no fault of the calibration, such as ``first exposure of its
+    set``: its failures are warnings."""
 
 
 class TestResult(_Plain):

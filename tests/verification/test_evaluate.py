@@ -191,6 +191,26 @@ def test_frame_without_a_plan_is_a_warning() -> None:
     assert found.outcome is VerdictOutcome.VERIFIED
 
 
+def test_failure_of_a_first_exposure_is_a_warning_that_says_so() -> None:
+    camera = Camera()
+    first, other = camera.exposures[4:]
+    for exposure in (first, other):
+        camera.spoil(exposure, 0, "C10", NOISE=12.0)
+    camera.spoil(first, 0, "C11", NOISE=math.nan)
+    frames = [
+        frame.model_copy(
+            update={"artefact": "first exposure of its set" if frame.exposure == first else None}
+        )
+        for frame in plan(camera)
+    ]
+    found = verdict(camera, expected=frames)
+    assert [(failure.exposure, failure.amplifier) for failure in found.failures] == [(other, "C10")]
+    assert [(warning.exposure, warning.amplifier) for warning in found.warnings] == [(first, "C10")]
+    assert found.warnings[0].reason.endswith("; first exposure of its set")
+    # What could not be measured is no artefact.
+    assert [(result.exposure, result.amplifier) for result in found.could_not_run] == [(first, "C11")]
+
+
 def test_nothing_measured_is_never_verified() -> None:
     found = evaluate([], policy(NOISE_TEST), calibration="bias")
     assert found.outcome is VerdictOutcome.COULD_NOT_RUN
