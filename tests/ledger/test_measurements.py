@@ -151,15 +151,32 @@ def test_a_very_long_path_and_reason_fit(ledger: Ledger) -> None:
     assert len(ledger.refusals()[0].reason) == 9000
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        "observations WHERE instrument = 'LATISS' AND day_obs = 20240318",
+        "observations WHERE instrument = 'LATISS' AND exposure IN (1, 2)",
+        "metrics WHERE metric = 'bias.mean' AND observed >= '2024'",
+        "metrics WHERE campaign = 'x' AND calibration = 'bias'",
+        "refusals WHERE day_obs = 20240318",
+        "entries WHERE campaign = 'x' AND calibration = 'bias'",
+        "entries WHERE step = 'exclude'",
+    ],
+)
+def test_what_is_asked_often_is_answered_by_an_index(tmp_path: Path, where: str) -> None:
+    with Ledger.open(f"{tmp_path}/ledger.sqlite3") as ledger, ledger._database.reading() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN SELECT * FROM {where}").all()
+    assert all(row[-1].startswith("SEARCH") for row in plan)
+
+
 @pytest.mark.slow
-def test_a_day_is_found_at_once_among_a_million_raws(ledger: Ledger) -> None:
+def test_a_few_raws_are_found_at_once_among_a_million(ledger: Ledger) -> None:
     days = [20240100 + day for day in range(1, 21)]
     rows = (
         Raw(exposure=day * 100_000 + n, statistics=Statistics(1.0, ())) for day in days for n in range(50_000)
     )
     assert ledger.add_observations("LATISS", rows) == 1_000_000
     started = time.perf_counter()
-    found = ledger.observations("LATISS", [20240105_00000 + n for n in range(0, 40_000, 100)])
-    # 400 of a million: a scan of the whole table takes seconds, an index milliseconds.
-    assert len(found) == 400
-    assert time.perf_counter() - started < 0.5
+    assert len(ledger.observations("LATISS", [20240105_00000 + n for n in range(0, 40_000, 100)])) == 400
+    # Milliseconds by the index; the bound only tells them from reading everything on a busy machine.
+    assert time.perf_counter() - started < 2.0
