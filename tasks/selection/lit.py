@@ -119,7 +119,13 @@ def _illumination_departure(
             f"wrong filter: header says {record.physical_filter}, level {ratio:.2f} of its set fits {other}"
         )
         return Finding(reason, {**evidence, "resembles": other})
-    return Finding(f"unsteady lamp: level {ratio:.3f} of its set (limit 1 ± {limit:.2f})", evidence)
+    # Without flats in another filter to compare with, a wrong filter looks just like a failing lamp.
+    words = (
+        "unsteady lamp"
+        if any(name != record.physical_filter for name in lamps)
+        else "unsteady lamp or wrong filter"
+    )
+    return Finding(f"{words}: level {ratio:.3f} of its set (limit 1 ± {limit:.2f})", evidence)
 
 
 def _matching_filter(record: ExposureRecord, rate: float, lamps: Mapping[str, float]) -> str | None:

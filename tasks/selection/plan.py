@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 
 from infra.errors import UsageError
 from infra.naming import CalibrationKey
@@ -12,6 +11,7 @@ from tasks.selection.choice import assign_roles, choose
 from tasks.selection.explicit import Overrides, assign_listed, check_listed
 from tasks.selection.model import ExposureRecord, ExposureSet, Plan, PlannedExposure, Role, Shortage
 from tasks.selection.other_days import sample_other_days
+from tasks.selection.refusals import refused_of_day, refused_rows
 from tasks.selection.sets import describe_set, in_order_taken, split_into_sets
 from tasks.selection.shortage import shortage_of
 from tasks.selection.state import CameraState
@@ -73,21 +73,17 @@ def make_plan(
         bands=dict(bands or {}),
         overrides=overrides,
     )
-    refused = sorted(
-        (one for one in refusals if _of_day(one, day_obs)), key=lambda one: (one.exposure or 0, str(one.path))
-    )
+    refused = refused_of_day(refusals, day_obs)
     if overrides is not None:
         types = {record.exposure: record.observation_type for record in [*day, *other_days]}
-        check_listed(
-            overrides, types, {one.exposure: one.reason for one in refused if one.exposure is not None}
-        )
+        check_listed(overrides, types, {place: one.reason for place, one in refused if place is not None})
     sets, names = _sets_of_day(work.day, calibrations)
     for rule in calibrations:
         for key, records in keys_of(rule, work.day, work.bands).items():
             work.plan_one(key, rule, records, names)
     taken = {row.exposure for row in work.rows}
     held = {record.exposure for record in work.day}
-    rows = [*work.rows, *_unused(work.day, taken, calibrations), *_refused(refused, held)]
+    rows = [*work.rows, *_unused(work.day, taken, calibrations), *refused_rows(refused, held)]
     warnings = [
         *plan_warnings(work.day, calibrations, work.states, state_keys, work.exclusions),
         *work.warnings,
@@ -225,22 +221,3 @@ def _unused(
             reason = f"filter '{record.physical_filter}' is not among those asked for"
         rows.append(PlannedExposure(record.exposure, None, Role.EXCLUDED, reason))
     return rows
-
-
-def _of_day(one: RefusedFile, day_obs: int) -> bool:
-    return one.day_obs == day_obs or (one.day_obs is None and str(day_obs) in PurePath(one.path).name)
-
-
-def _refused(refused: Sequence[RefusedFile], held: set[int]) -> list[PlannedExposure]:
-    """Return a row for every refused file, unless its exposure is there all the same and has its own rows."""
-    return [
-        PlannedExposure(
-            one.exposure,
-            None,
-            Role.EXCLUDED,
-            f"refused at ingest: {one.reason}",
-            {"file": PurePath(one.path).name},
-        )
-        for one in refused
-        if one.exposure is None or one.exposure not in held
-    ]

@@ -9,6 +9,7 @@ from infra.settings.profile import CalibrationSettings
 from tasks.selection.candidates import Candidate
 from tasks.selection.choice import Choice
 from tasks.selection.model import Shortage
+from tasks.selection.state import state_of
 
 __all__ = ["shortage_of"]
 
@@ -71,9 +72,13 @@ def _advice(
     text = f"take {to_take} {rule.observation_type} exposures in one go"
     text += f" in {key.physical_filter}" if key.physical_filter else ""
     text += f" of {time:g} s" if time else ""
-    state = (
-        {} if choice is None else {name: value for name, value in choice.state.items() if value is not None}
-    )
-    if state:
-        text += ", camera state " + ", ".join(f"{name}={value}" for name, value in state.items())
-    return f"{text}; the first {max(1, rule.selection.drop_first)} will not be combined"
+    text += "" if choice is None else _state_to_take(choice)
+    n_dropped = max(1, rule.selection.drop_first)
+    return f"{text}; the first {'one' if n_dropped == 1 else n_dropped} will not be combined"
+
+
+def _state_to_take(choice: Choice) -> str:
+    """Name the camera state only where it was not always the same: then it matters."""
+    states = [state_of(one.record, choice.state) for one in choice.members]
+    keys = [key for key, value in choice.state.items() if value and any(one[key] != value for one in states)]
+    return f", with {', '.join(f'{key}={choice.state[key]}' for key in keys)}" if keys else ""

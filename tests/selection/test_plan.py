@@ -126,7 +126,9 @@ def test_too_few_exposures_are_a_shortage_that_says_what_to_take():
     (shortage,) = plan.shortages
     assert (shortage.usable, shortage.minimum, shortage.frames_to_take) == (5, 10, 21)
     assert "take 21 bias exposures in one go" in shortage.advice
-    assert "SEQCKSUM=1477162166" in shortage.advice
+    assert "SEQCKSUM" not in shortage.advice
+    night.change_state(night.records[2], SEQCKSUM="42")
+    assert "with SEQCKSUM=1477162166" in plan_of(night, calibrations=rules()[:1]).shortages[0].advice
     assert roles(plan, "bias") == {"generation": 0, "verification": 6, "excluded": 0}
 
 
@@ -249,13 +251,19 @@ def test_refused_files_have_a_row_each():
         Refusal(f"/data/{lost.obs_id}.fits", "truncated", lost.exposure, DAY),
         Refusal(f"/data/AT_O_{DAY}_000099.fits", "not a LATISS raw"),
         Refusal("/data/AT_O_20200101_000099.fits", "another day"),
+        Refusal(
+            "/data/AT_O_20240326_000200.fits.gz", "of a day that the header tells otherwise", None, DAY + 1
+        ),
+        Refusal("/data/junk.fits", "not FITS at all", None, DAY),
         Refusal("/data/again.fits", "truncated", night.records[8].exposure, DAY),
     ]
     plan = plan_of(night, refusals=refusals)
     (refused,) = plan.explain(lost.exposure)
     assert refused.reason == "refused at ingest: truncated"
-    foreign = [one for one in plan.exposures if one.exposure is None]
-    assert [one.evidence["file"] for one in foreign] == [f"AT_O_{DAY}_000099.fits"]
+    (foreign,) = plan.explain(DAY * 100000 + 99)
+    assert foreign.evidence["file"] == f"AT_O_{DAY}_000099.fits", "placed by its name"
+    unknown = [one for one in plan.exposures if one.exposure is None]
+    assert [one.evidence["file"] for one in unknown] == ["junk.fits"]
     assert len(plan.explain(night.records[8].exposure)) == 1
 
 
