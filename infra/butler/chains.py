@@ -32,7 +32,7 @@ class ChainEdit:
     @property
     def changed(self) -> bool:
         """Whether the edit changed anything."""
-        return self.before != self.after
+        return (self.before or ()) != self.after
 
     def listing(self) -> str:
         """Return both listings as text, marking what came (+) and what went (-)."""

@@ -258,7 +258,7 @@ def _prove(butler: Butler, placed: tuple[PlacedDataset, ...], site: Site) -> Non
     for item in placed:
         if not stored[item.ref] or site.sha256(item.uri) != item.entry.sha256:
             raise ReleaseError(
-                f"{item.entry.dataset_type} {format_data_id(data_id_of(item.ref))} is not whole at {item.uri}",
+                f"{item.entry.dataset_type} {format_data_id(data_id_of(item.ref))} is damaged at {item.uri}",
                 "somebody else writes there; deliver again",
             )
 

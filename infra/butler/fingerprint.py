@@ -1,6 +1,6 @@
 """The fingerprint of a site: everything its users' lookups depend on, in one digest per collection."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from lsst.daf.butler import Butler, DatasetRef
@@ -212,22 +212,25 @@ def _contents(first: CollectionFingerprint, second: CollectionFingerprint) -> It
     for key in sorted(set(ours) | set(theirs), key=str):
         left, right = list(ours.get(key, ())), list(theirs.get(key, ()))
         what = f"{key[0]} {format_data_id(key[1])} in {first.name}"
-        for row in tuple(left):
-            twin = next((other for other in right if _same(row, other)), None)
-            if twin is None:
-                continue
-            left.remove(row)
-            right.remove(twin)
-            yield from _pair(what, row, twin)
+        # The best match first, or a second range of one dataset would be taken for a change of the first.
+        for is_same in _MATCHES:
+            for row in tuple(left):
+                twin = next((other for other in right if is_same(row, other)), None)
+                if twin is not None:
+                    left.remove(row)
+                    right.remove(twin)
+                    yield from _pair(what, row, twin)
         for row in left:
             yield Difference("dataset", what, f"{row.uuid[:8]} valid {row.validity}", "missing")
         for row in right:
             yield Difference("dataset", what, "missing", f"{row.uuid[:8]} valid {row.validity}")
 
 
-def _same(row: FingerprintRow, other: FingerprintRow) -> bool:
-    """Tell whether two rows of one data ID are meant to be the same one."""
-    return row.uuid == other.uuid or row.validity == other.validity
+_MATCHES: tuple[Callable[[FingerprintRow, FingerprintRow], bool], ...] = (
+    lambda row, other: row.uuid == other.uuid and row.validity == other.validity,
+    lambda row, other: row.validity == other.validity,
+    lambda row, other: row.uuid == other.uuid,
+)
 
 
 def _pair(what: str, row: FingerprintRow, other: FingerprintRow) -> Iterator[Difference]:

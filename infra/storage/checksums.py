@@ -1,5 +1,6 @@
 """Checksums of stored files: computed once per state of a file, and again while a file is copied."""
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -118,16 +119,21 @@ def copy_verified(source: Path, target: Path, sha256: str, *, mode: int | None =
     Raises
     ------
     ReleaseError
-        The bytes read, or the bytes that reached the disk, have another checksum; ``target`` is untouched.
+        The bytes read have another checksum, or the disk is full or read-only; ``target`` is untouched.
     """
-    with open(source, "rb") as reader, open_atomically(target, mode=mode) as writer:
-        while block := reader.read(_BLOCK):
-            writer.write(block)
-        writer.flush()
-        os.fsync(writer.fileno())
-        written = sha256_of(writer.name)
-        if written != sha256:
-            raise ReleaseError(
-                f"{source} has checksum {written[:12]}…, expected {sha256[:12]}…",
-                "the file changed or was damaged; make the bundle again, or fetch it again",
-            )
+    digest = hashlib.sha256()
+    try:
+        with open(source, "rb") as reader, open_atomically(target, mode=mode) as writer:
+            while block := reader.read(_BLOCK):
+                digest.update(block)
+                writer.write(block)
+            if digest.hexdigest() != sha256:
+                raise ReleaseError(
+                    f"{source} has checksum {digest.hexdigest()[:12]}…, expected {sha256[:12]}…",
+                    "the file changed or was damaged; make the bundle again, or fetch it again",
+                )
+    except OSError as error:
+        raise ReleaseError(
+            f"cannot copy {source} to {target}: {error.strerror}",
+            "make room or give access there, then run it again: it goes on from here",
+        ) from error

@@ -1,10 +1,11 @@
 """Tiny but real repositories: a home with certified calibrations, and sites that have none yet.
 
-A repository is made once per session and copied for each test: with SQLite a repository is a folder that can be moved.
+A repository is made once per session and copied for each test: with SQLite it is a folder that can be moved.
 """
 
 import os
 import shutil
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def register_types(butler: Butler) -> None:
 
 
 def calibration(seed: int, serial: str) -> MaskedImage:
-    """A calibration image in the layout that afw reads, with its CCD's serial number."""
+    """Make a calibration image in the layout that afw reads, with its CCD's serial number."""
     rng = np.random.default_rng(seed)
     primary = fits.PrimaryHDU()
     hdus = [primary]
@@ -203,7 +204,7 @@ def request(**changes) -> BundleRequest:
 
 @pytest.fixture(scope="session")
 def described(templates: dict[str, Path]) -> Iterator[RepositoryBundle]:
-    """The released calibrations as a bundle, described once; nothing writes to their repository."""
+    """Describe the released calibrations as a bundle, once; nothing writes to their repository."""
     with Repository(templates["released"]).open(writeable=False) as butler, ChecksumCache.open() as checksums:
         yield describe_bundle(butler, request(), checksums)
 
@@ -234,7 +235,10 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch):
 
 def run_in_child(action) -> int:
     """Run ``action`` in a child process and return its exit status; the child shares nothing open with us."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        # The S3 server's thread is left behind; the child does not need it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
     if child == 0:
         status = 70
         try:

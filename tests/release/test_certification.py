@@ -147,7 +147,7 @@ def test_what_rubins_command_certified_is_understood(home_butler):
 
 @pytest.fixture
 def chained(home_butler):
-    """A chain whose users find a bias from 20240326 on."""
+    """Chain a bias, which users find from 20240326 on."""
     certify(home_butler, BIAS, generated(home_butler), FROM_MARCH, expected=BOTH)
     set_ticket_chain(home_butler, TICKET_CHAIN, [BIAS])
     prepend(home_butler, DEFAULT_CHAIN, TICKET_CHAIN)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from astropy.time import Time
 from hypothesis import given
@@ -108,4 +110,4 @@ def test_cutting_a_range_out_leaves_what_only_the_other_covers(first, second):
     pieces = sorted([*parts, *([common] if common else [])], key=lambda piece: piece.begin or 0)
     assert pieces[0].begin == one.begin
     assert pieces[-1].end == one.end
-    assert all(left.end == right.begin for left, right in zip(pieces, pieces[1:], strict=False))
+    assert all(left.end == right.begin for left, right in pairwise(pieces))
