@@ -145,14 +145,3 @@ def _refused(path: Path, reason: str, observation: Any) -> RefusedRaw:
         except RawRejected:
             return RefusedRaw(path, reason)
     return RefusedRaw(path, reason, observation.exposure_id, observation.observing_day)
-
-
-def _observation_of_damaged(path: Path) -> Any:
-    """Return what the primary header of a damaged file says, so that its exposure can be named; None if nothing."""
-    from astropy.io import fits
-
-    try:
-        header = dict(fits.getheader(path, 0))
-        return observation_info(header, str(path), properties=EXPOSURE_PROPERTIES)
-    except (OSError, ValueError, KeyError, RawRejected):
-        return None

@@ -11,11 +11,12 @@ from typing import Self
 from infra.errors import RawRejected
 from infra.raws.cards import Header, parse_cards, whole_number
 
-__all__ = ["FitsFile", "Hdu"]
+__all__ = ["FitsFile", "Hdu", "primary_header"]
 
 _BLOCK = 2880
 _READ_AHEAD = 12 * _BLOCK  # holds nearly every header whole
 _MOST_HEADER_BLOCKS = 1000
+_LONGEST_SALVAGED = 100 * _BLOCK
 _MOST_HDUS = 1000
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -184,6 +185,19 @@ class FitsFile:
             if len(block) >= _MOST_HEADER_BLOCKS * _BLOCK or offset + len(block) >= self._size:
                 raise RawRejected(f"{self.path}: truncated: the header of HDU {index} has no END card")
             block += self._read_at(offset + len(block), 4 * len(block))
+
+
+def primary_header(path: str | os.PathLike[str]) -> Header:
+    """Return the primary header of a file that may be spoiled further on; empty if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            block = file.read(_LONGEST_SALVAGED)
+        if block.startswith(_GZIP_MAGIC):
+            block = zlib.decompressobj(wbits=31).decompress(block, _LONGEST_SALVAGED)
+    except (OSError, zlib.error):
+        return {}
+    header, is_complete = parse_cards(block[: len(block) // _BLOCK * _BLOCK])
+    return header if is_complete and "SIMPLE" in header else {}
 
 
 def _header_size(block: bytes) -> int:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 import astropy.units as u
-from lsst.daf.butler import FormatterV2
+from lsst.daf.butler import FormatterV2, Location
 from lsst.images import Box, Image
 
 from infra.errors import RawRejected
@@ -23,6 +23,10 @@ class RawFormatter(FormatterV2):
     """
 
     can_read_from_local_file: ClassVar[bool] = True
+
+    @classmethod
+    def validate_extension(cls, location: Location) -> None:
+        """Accept any name: what a file is, its first bytes say."""
 
     def read_from_local_file(self, path: str, component: str | None = None, expected_size: int = -1) -> Any:
         """Return the raw, or one component of it."""

@@ -151,9 +151,15 @@ def _cell_slices(amplifier: AmplifierLayout) -> tuple[slice, slice]:
 
 
 def _cell_medians(sample: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the medians of the sample's 4 × 4 cells; NaN where a cell is empty or spoiled."""
-    rows = np.array_split(sample, _CELLS, axis=0)
-    return np.array([[_median(cell) for cell in np.array_split(row, _CELLS, axis=1)] for row in rows])
+    """Return the medians of the sample's 4 × 4 cells; NaN where a cell holds no number."""
+    height, width = sample.shape[0] // _CELLS, sample.shape[1] // _CELLS
+    if min(height, width) == 0:
+        return np.full((_CELLS, _CELLS), _median(sample))
+    whole = sample[: height * _CELLS, : width * _CELLS].reshape(_CELLS, height, _CELLS, width)
+    cells = whole.transpose(0, 2, 1, 3).reshape(_CELLS, _CELLS, -1)
+    if np.isfinite(cells).all():
+        return np.median(cells, axis=-1).astype(np.float64)
+    return np.array([[_median(cell) for cell in row] for row in cells])
 
 
 def _median(values: NDArray[Any]) -> float:
