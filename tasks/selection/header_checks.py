@@ -61,8 +61,8 @@ def header_findings(record: ExposureRecord, usual: Overheads) -> list[Finding]:
 def strays(sets: Sequence[Sequence[ExposureRecord]]) -> dict[int, Finding]:
     """Return the one or two frames that stand inside a longer sequence of their type and differ from it.
 
-    A flat that says another filter, or a dark that says another exposure time, in the midst of a sequence is
-    more likely a wrong header than a set of its own.
+    A flat that says another filter in the midst of a sequence is more likely a wrong header than a set of its
+    own. Another exposure time is only doubted where start and end do not tell how long the frame lasted.
     """
     found: dict[int, Finding] = {}
     hosts = [one for one in sets if len(one) >= _SEQUENCE]
@@ -71,7 +71,7 @@ def strays(sets: Sequence[Sequence[ExposureRecord]]) -> dict[int, Finding]:
             continue
         for record in small:
             host = next((one for one in hosts if _stands_inside(record, one)), None)
-            if host is not None:
+            if host is not None and _is_doubtful(record, host[0]):
                 found[record.exposure] = _stray(record, host)
     return found
 
@@ -80,6 +80,10 @@ def _stands_inside(record: ExposureRecord, host: Sequence[ExposureRecord]) -> bo
     first, last = host[0], host[-1]
     same_kind = first.observation_type == record.observation_type and first.day_obs == record.day_obs
     return same_kind and first.begin_tai < record.begin_tai < last.begin_tai
+
+
+def _is_doubtful(record: ExposureRecord, example: ExposureRecord) -> bool:
+    return record.physical_filter != example.physical_filter or math.isnan(_overhead(record))
 
 
 def _stray(record: ExposureRecord, host: Sequence[ExposureRecord]) -> Finding:

@@ -160,6 +160,18 @@ def test_a_header_that_says_another_filter_within_a_sequence_is_a_stray():
     assert greens[1].exposure not in plan.generation("flat-g"), "the true first exposure is still the first"
 
 
+def test_a_dark_that_really_was_longer_is_a_set_of_its_own_and_verifies():
+    night = Night()
+    night.take("dark", 12)
+    (longer,) = night.take("dark", exposure_time=300.0)
+    night.take("dark", 12)
+    plan = plan_of(night)
+    assert plan.explain(longer.exposure)[0].role is Role.VERIFICATION
+    assert len(plan.sets) == 2
+    night.change(longer, end_tai=longer.begin_tai)
+    assert "header says exposure time 300 s among 30 s" in plan_of(night).explain(longer.exposure)[0].reason
+
+
 def test_four_darks_in_a_flat_set_are_each_named():
     night = Night(4)
     flats = night.take("flat", 21)

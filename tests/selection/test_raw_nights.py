@@ -26,7 +26,7 @@ WORDS = {
     "dead-amplifier": "odd amplifier: share of C05",
     "gain-step": "odd amplifier: share of C11",
 }
-"""What names each fault; a first-exposure artefact and moved dust leave levels alone: verification sees them."""
+"""What names each fault; first-exposure artefacts and moved dust leave levels alone: see verification."""
 
 
 def plan_night(night: RawNight) -> Plan:
