@@ -1,4 +1,4 @@
-"""Headers kept as YAML or JSON: plain mappings, dumps of Rubin's PropertyList, with comments repeated or not."""
+"""Headers kept as YAML or JSON: plain mappings, dumps of Rubin's PropertyList."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ _HeaderLoader.yaml_implicit_resolvers = {
 
 
 def _property_list(loader: _HeaderLoader, node: yaml.Node) -> dict[str, Any]:
-    """Rows are name, type, value, comment; the value is a list where the card is repeated, and the last counts."""
+    """Rows are name, type, value, comment; the value is a list where the card is repeated."""
     header = {}
     for name, kind, value, _comment in loader.construct_sequence(node, deep=True):
         is_list = isinstance(value, list) and kind != "Undef"
