@@ -1,0 +1,116 @@
+"""Causes with the results they explain, so that each failure stands on the page exactly once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.reporting.amplifiers import severity_margin
+from tasks.verification.model import Cause, Outcome, Severity, TestResult, Verdict
+
+__all__ = ["ExplainedCause", "explain_causes"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedCause:
+    """A cause with its results."""
+
+    calibration: str
+    """Calibration key."""
+    kind: str
+    """``fail``, ``could-not-run``, ``warning`` or ``waived``."""
+    cause: Cause
+    members: tuple[TestResult, ...]
+    """Results that it explains; those listed on the page."""
+    unlisted: int = 0
+    """How many more it explains, which the page has no room for."""
+
+    @property
+    def worst(self) -> TestResult | None:
+        """The result farthest beyond its limits; None when none has a value."""
+        measured = [member for member in self.members if severity_margin(member) > 0]
+        return max(measured, key=severity_margin, default=None)
+
+
+def explain_causes(verdict: Verdict, most_results: int) -> tuple[ExplainedCause, ...]:
+    """Return the causes of a verdict with the results each explains.
+
+    Parameters
+    ----------
+    verdict
+        The verdict on one calibration.
+    most_results
+        About how many results may be listed altogether; the causes share them evenly.
+
+    Returns
+    -------
+    tuple of ExplainedCause
+        In the order of the verdict: those that explain most first. A result that no cause of the verdict
+        explains makes a cause of its own, so that none is lost.
+    """
+    members: list[list[TestResult]] = [[] for _ in verdict.causes]
+    orphans: list[TestResult] = []
+    index = _index(verdict.causes)
+    for result in (*verdict.failures, *verdict.could_not_run, *verdict.warnings, *verdict.waived):
+        number = _find(index, verdict.causes, result)
+        (orphans if number is None else members[number]).append(result)
+    causes = [*zip(verdict.causes, members, strict=True), *((_alone(one), [one]) for one in orphans)]
+    share = max(3, most_results // max(1, len(causes)))
+    return tuple(
+        ExplainedCause(
+            verdict.calibration,
+            _kind(cause),
+            cause,
+            tuple(found[:share]),
+            max(0, len(found) - share),
+        )
+        for cause, found in causes
+    )
+
+
+type _Key = tuple[Outcome, Severity, str | None, str, int | None]
+
+
+def _index(causes: Sequence[Cause]) -> dict[_Key, list[int]]:
+    """Return numbers of causes by what all results of a cause share."""
+    index: dict[_Key, list[int]] = {}
+    for number, cause in enumerate(causes):
+        key = (cause.outcome, cause.severity, cause.waived, cause.test, cause.detector)
+        index.setdefault(key, []).append(number)
+    return index
+
+
+def _find(index: dict[_Key, list[int]], causes: Sequence[Cause], result: TestResult) -> int | None:
+    """Return the cause that explains a result: of its own amplifier rather than of the whole exposure."""
+    key = (result.outcome, result.severity, result.waived, result.test, result.detector)
+    fitting = [
+        number
+        for number in index.get(key, ())
+        if causes[number].amplifier in (None, result.amplifier)
+        and (
+            result.exposure in causes[number].exposures
+            if result.exposure is not None
+            else not causes[number].exposures
+        )
+    ]
+    return max(fitting, key=lambda number: causes[number].amplifier == result.amplifier, default=None)
+
+
+def _kind(cause: Cause) -> str:
+    if cause.waived is not None:
+        return "waived"
+    return "warning" if cause.severity is Severity.WARNING else cause.outcome.value
+
+
+def _alone(result: TestResult) -> Cause:
+    return Cause(
+        outcome=result.outcome,
+        severity=result.severity,
+        test=result.test,
+        detector=result.detector,
+        amplifier=result.amplifier,
+        exposures=() if result.exposure is None else (result.exposure,),
+        count=1,
+        generation=int(result.group == "generation"),
+        verification=int(result.group == "verification"),
+        waived=result.waived,
+        description=result.reason or f"{result.test}: {result.outcome}",
+    )

@@ -1,0 +1,150 @@
+"""What a report is made from: everything the board must see, given by the caller, nothing looked up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from infra.errors import CalprodError
+from infra.images.model import CalibrationImage
+from tasks.reporting.amplifiers import AmplifierTest
+from tasks.verification.model import DetectorStatistics, ExposureGroup, Verdict
+
+__all__ = ["BinnedImage", "CalibrationContents", "DatasetEntry", "ReportContents", "Residual"]
+
+
+def _nothing() -> Mapping[Any, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BinnedImage:
+    """A combined image that the caller has binned already."""
+
+    image: npt.NDArray[np.float32]
+    """Block means, shape (ny, nx), in the unit of the calibration; NaN where nothing is known."""
+    binning: int = 8
+    """Side of a block (pixel)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Residual:
+    """What is left of one exposure of one detector under the calibration, binned."""
+
+    exposure: int
+    """Exposure ID."""
+    group: ExposureGroup
+    """Whether the exposure is an input of the calibration."""
+    observed_mjd: float
+    """Mid-time of the exposure (TAI, MJD)."""
+    image: npt.NDArray[np.float32]
+    """Block means, shape (ny, nx), in the unit of the residuals; NaN where nothing is known."""
+
+    @classmethod
+    def from_table(cls, table: Any) -> tuple[Self, ...]:
+        """Return the rows of a verification quantum's residual table, in its order.
+
+        Parameters
+        ----------
+        table
+            Table with the columns ``exposure``, ``group``, ``observed`` (TAI, MJD) and ``residual``
+            (shape (n, ny, nx)): an `astropy.table.Table` or a mapping of columns.
+        """
+        columns = (table["exposure"], table["group"], table["observed"], table["residual"])
+        return tuple(
+            cls(int(exposure), ExposureGroup(str(group)), float(observed), np.asarray(image, np.float32))
+            for exposure, group, observed, image in zip(*columns, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetEntry:
+    """One dataset of a candidate calibration."""
+
+    detector: int
+    """Detector number."""
+    uuid: str
+    """UUID in the Butler."""
+    image_digest: str = ""
+    """Digest over the pixels, the same for every run that makes the same image."""
+    sha256: str = ""
+    """Checksum of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CalibrationContents:
+    """One calibration of the campaign."""
+
+    key: str
+    """Calibration key, such as ``flat-r``."""
+    state: str
+    """State in the campaign, such as ``awaiting-approval``."""
+    verdict: Verdict
+    """What verification says."""
+    unit: str
+    """Unit of the combined image: ``electron``, ``electron/s``, or empty for a ratio."""
+    statistics: tuple[DetectorStatistics, ...] = ()
+    """What verification measured: one or more records per detector."""
+    amplifier_tests: tuple[AmplifierTest, ...] = ()
+    """Worst result of each test of each amplifier, as `summarise_amplifiers` makes them of all results."""
+    combined: Mapping[int, CalibrationImage | BinnedImage] = field(default_factory=_nothing)
+    """Combined image by detector number. May read on demand: only the detectors of `figured_detectors` are
+    asked for, and each once."""
+    residuals: Mapping[int, tuple[Residual, ...]] = field(default_factory=_nothing)
+    """Residuals by detector number; read on demand like ``combined``. Only the exposures of `first_and_next`
+    are shown."""
+    residual_unit: str = "electron"
+    """Unit of the residuals."""
+    residual_binning: int = 8
+    """Side of a block of the residuals (pixel)."""
+    residual_keeps_level: bool | None = None
+    """Whether the residual keeps the level of the light, as a flat divided by its calibration does; it is
+    then shown in percent of its median. By default true for flats."""
+    generation: tuple[int, ...] = ()
+    """Exposures that were combined."""
+    verification: tuple[int, ...] = ()
+    """Exposures it was tested on besides its inputs."""
+    priors: Mapping[str, str] = field(default_factory=_nothing)
+    """UUID of each calibration applied while this one was made, by dataset type; other inputs by name."""
+    collections: Mapping[str, str] = field(default_factory=_nothing)
+    """Collections by what they are, such as ``{"generation RUN": "LATISS/calib/…"}``."""
+    datasets: tuple[DatasetEntry, ...] = ()
+    """Datasets that would be certified."""
+    gate_digest: str | None = None
+    """Digest that a decision is bound to; None when the gate has not opened."""
+
+    def __post_init__(self) -> None:
+        if self.verdict.calibration != self.key:
+            raise CalprodError(
+                f"the verdict on {self.verdict.calibration} cannot stand under {self.key}",
+                "give each calibration its own verdict",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReportContents:
+    """All that the report of a campaign shows."""
+
+    campaign: str
+    """Name of the campaign: ``INSTRUMENT/TICKET/TAG/RERUN``."""
+    instrument: str
+    """Instrument."""
+    day_obs: int
+    """Observing day, YYYYMMDD."""
+    producer: str
+    """Who asked for it."""
+    when: str
+    """When the report was made, with its time scale, such as ``2024-03-27 16:35:18 TAI``."""
+    calibrations: tuple[CalibrationContents, ...]
+    """The calibrations, in the order made."""
+    plan: Mapping[str, Any] = field(default_factory=_nothing)
+    """The plan as JSON values: ``sets``, ``exposures``, ``shortages``, ``warnings``, ``digest``."""
+    versions: Mapping[str, str] = field(default_factory=_nothing)
+    """Version of each package that took part."""
+    replay_script: str = ""
+    """The replay script."""
+    repository: str = ""
+    """Repository as the reader would name it on the command line; left out of commands when empty."""

@@ -1,0 +1,115 @@
+"""The campaign report: one HTML file with everything in it, that asks for nothing from anywhere."""
+
+from functools import cache
+
+import jinja2
+from markupsafe import Markup
+
+from tasks.reporting.calibration_view import calibration_view
+from tasks.reporting.causes import ExplainedCause, explain_causes
+from tasks.reporting.contents import ReportContents
+from tasks.reporting.selection_view import selection_view
+from tasks.reporting.times import date_of, iso_of
+from tasks.reporting.words import banner, commands, limits, number, plural
+from tasks.verification.model import ExposureGroup
+
+__all__ = ["render_report"]
+
+MOST_RESULTS = 2000
+"""Single results listed under their causes in the whole report; more are counted."""
+
+_KINDS = (
+    ("fail", "Failures", "Each keeps its calibration from being verified."),
+    ("could-not-run", "Tests that could not run", "Nothing is known, so the calibration is not verified."),
+    ("warning", "Warnings", "They do not change the verdict."),
+    ("waived", "Known failures, waived", "The policy forgives them, with the reason given."),
+)
+
+
+def render_report(contents: ReportContents) -> str:
+    """Return the report of a campaign as one self-contained HTML page.
+
+    Parameters
+    ----------
+    contents
+        Everything that is shown.
+
+    Returns
+    -------
+    str
+        HTML with its style, figures and images inside. It opens offline, runs no script, and forbids the
+        browser to load anything (Content-Security-Policy), so that no text of a header or the ledger can.
+    """
+    views = [
+        calibration_view(one, contents.plan, f"calibration-{order}")
+        for order, one in enumerate(contents.calibrations)
+    ]
+    share = MOST_RESULTS // max(1, len(views))
+    causes = [cause for one in contents.calibrations for cause in explain_causes(one.verdict, share)]
+    page = _templates().get_template("report.html.j2")
+    return page.render(
+        contents=contents,
+        banner=banner(contents.calibrations),
+        calibrations=views,
+        cause_groups=[
+            (kind, title, note, members)
+            for kind, title, note in _KINDS
+            if (members := [cause for cause in causes if cause.kind == kind])
+        ],
+        commands=commands(contents),
+        selection=selection_view(contents.plan),
+        style=_style(),
+    )
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tasks.reporting"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=number,
+        limits=limits,
+        plural=plural,
+        date=date_of,
+        iso=iso_of,
+        where=_where,
+        words=_words,
+        unbroken=_unbroken,
+    )
+    environment.globals.update(groups=tuple(ExposureGroup))
+    return environment
+
+
+@cache
+def _style() -> Markup:
+    source = _templates().loader
+    if source is None:  # pragma: no cover
+        raise RuntimeError("the environment was made with a loader")
+    text, _, _ = source.get_source(_templates(), "report.css")
+    return Markup(text)
+
+
+def _where(cause: ExplainedCause) -> str:
+    """Say where a cause lies, in a few words."""
+    parts = []
+    if cause.cause.detector is not None:
+        parts.append(f"detector {cause.cause.detector}")
+    if cause.cause.amplifier is not None:
+        parts.append(cause.cause.amplifier)
+    return ", ".join(parts)
+
+
+def _words(state: str) -> str:
+    """Return a state such as ``awaiting-approval`` in words."""
+    return state.replace("-", " ")
+
+
+def _unbroken(text: str) -> Markup:
+    """Keep words such as ``flat-r`` on one line."""
+    word = Markup('<span class="unbroken">{}</span>')
+    return Markup(" ").join(word.format(part) if "-" in part else part for part in text.split())

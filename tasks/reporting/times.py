@@ -1,0 +1,101 @@
+"""Times for people: MJD (TAI) as dates, and the days of a plot in panels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+__all__ = ["DayPanel", "clock_of", "date_of", "day_panels", "iso_of"]
+
+_EPOCH = datetime(1858, 11, 17)
+_MOST_PANELS = 5
+_MINUTE = 1 / 1440
+
+
+@dataclass(frozen=True, slots=True)
+class DayPanel:
+    """One panel of a plot against time."""
+
+    title: str
+    days: tuple[int, ...]
+    """Observing days it shows, YYYYMMDD."""
+    limits: tuple[float, float]
+    """Ends of its axis (TAI, MJD)."""
+    ticks: tuple[float, ...]
+    """Places of its labels (TAI, MJD)."""
+    width: float
+    """Share of the plot's width."""
+
+
+def iso_of(mjd: float) -> str:
+    """Return a time as ``2024-03-26 19:04:12``; TAI has no leap seconds, so plain days do."""
+    moment = _EPOCH + timedelta(days=mjd)
+    return (moment + timedelta(milliseconds=500)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def date_of(day_obs: int) -> str:
+    """Return an observing day as ``2024-03-26``."""
+    text = f"{day_obs:08d}"
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}"
+
+
+def clock_of(mjd: float, *, dated: bool = False) -> str:
+    """Return the time of day as ``19:04``, or the date as ``03-26``."""
+    moment = _EPOCH + timedelta(days=mjd + 0.5 * _MINUTE)
+    return moment.strftime("%m-%d" if dated else "%H:%M")
+
+
+def day_panels(points: Sequence[tuple[int, float]]) -> tuple[DayPanel, ...]:
+    """Divide observing days over panels, so that minutes within a day and weeks between can both be read.
+
+    Parameters
+    ----------
+    points
+        Observing day (YYYYMMDD) and time (TAI, MJD) of each exposure.
+
+    Returns
+    -------
+    tuple of DayPanel
+        One panel per day when there are few; else the day with most exposures alone, and those before and
+        after it together.
+    """
+    by_day: dict[int, list[float]] = {}
+    for day, time in points:
+        by_day.setdefault(day, []).append(time)
+    days = sorted(by_day)
+    if not days:
+        return ()
+    if len(days) <= _MOST_PANELS:
+        groups: list[tuple[int, ...]] = [(day,) for day in days]
+    else:
+        main = max(days, key=lambda day: (len(by_day[day]), day))
+        before, after = (tuple(d for d in days if d < main), tuple(d for d in days if d > main))
+        groups = [group for group in (before, (main,), after) if group]
+    panels = []
+    for group in groups:
+        times = [time for day in group for time in by_day[day]]
+        panels.append(_panel(group, times))
+    return tuple(panels)
+
+
+def _panel(days: tuple[int, ...], times: Sequence[float]) -> DayPanel:
+    low, high = min(times), max(times)
+    room = max((high - low) * 0.06, _MINUTE)
+    title = f"day_obs {date_of(days[0])}" if len(days) == 1 else f"{date_of(days[0])} … {date_of(days[-1])}"
+    n_ticks = 2 if len(times) < 6 else 4
+    if len(days) > 1:
+        step = (high - low) / (n_ticks - 1)
+        ticks = tuple(low + step * n for n in range(n_ticks))
+    else:
+        ticks = _round_ticks(low, high, n_ticks)
+    width = 1.0 + 0.16 * min(len(times), 30)
+    return DayPanel(title, days, (low - room, high + room), ticks, width)
+
+
+def _round_ticks(low: float, high: float, most: int) -> tuple[float, ...]:
+    """Return at most ``most`` + 1 round times of day between two moments, at least one."""
+    for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720):
+        first, last = -(-low * 1440 // minutes), high * 1440 // minutes
+        if last - first < most:
+            ticks = tuple(number * minutes / 1440 for number in range(int(first), int(last) + 1))
+            return ticks or ((low + high) / 2,)
+    return (low, high)
