@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from lsst.daf.butler import Butler, CollectionType, DatasetType
+from lsst.daf.butler import Butler, DatasetType
 from lsst.daf.butler.registry import ConflictingDefinitionError
 from lsst.utils import doImportType
 
 from infra.butler.certification import WantedRange, reconcile
 from infra.butler.chains import ChainEdit, children, prepend, set_ticket_chain
+from infra.butler.collections import register_run
 from infra.butler.placement import PlacedDataset, Site, locate, place
 from infra.butler.ranges import data_id_of, format_data_id
 from infra.butler.records import check_records, create_instrument, has_instrument
@@ -239,7 +240,7 @@ def _register(butler: Butler, manifest: Manifest) -> dict[str, DatasetType]:
         types[entry.name] = kind
     # In order, so that two deliveries that register the same runs cannot wait for each other.
     for run in sorted({entry.run for entry in manifest.datasets}):
-        butler.collections.register(run, CollectionType.RUN)
+        register_run(butler, run)
     return types
 
 

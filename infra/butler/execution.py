@@ -1,16 +1,20 @@
 """Running a pipeline over a repository, in this process, so that it can be killed and run again."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 from lsst.daf.butler import Butler, CollectionType, DatasetRef
 from lsst.pipe.base import Pipeline
 from lsst.pipe.base.quantum_graph_builder import QuantumGraphBuilderError
+from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
 from lsst.pipe.base.separable_pipeline_executor import SeparablePipelineExecutor
+from lsst.pipe.base.single_quantum_executor import SingleQuantumExecutor
 
 from infra.errors import RepositoryError
+from infra.progress import advance
 
 __all__ = ["PipelineOutcome", "PipelineRequest", "run_pipeline"]
 
@@ -61,9 +65,7 @@ class PipelineOutcome:
     """Resolved configuration of all tasks, as the RUN keeps it."""
 
 
-def run_pipeline(
-    butler: Butler, request: PipelineRequest, *, on_progress: Callable[[str], None] | None = None
-) -> PipelineOutcome:
+def run_pipeline(butler: Butler, request: PipelineRequest) -> PipelineOutcome:
     """Run a pipeline to its end, going on where an earlier attempt on the same RUN stopped.
 
     Parameters
@@ -72,36 +74,52 @@ def run_pipeline(
         A writeable Butler.
     request
         What to run.
-    on_progress
-        Called with one line when the graph is built and when its quanta are done.
 
     Raises
     ------
     RepositoryError
-        The data query matches nothing to do, or a quantum failed; the message names the RUN, whose log
-        datasets tell the rest.
+        The data query matches nothing to do, or a quantum failed; the others have been run, and the message
+        names the data ID and the cause of each that failed.
     """
-    say = on_progress or (lambda _line: None)
     butler.collections.register(request.output_run, CollectionType.RUN)
     scoped = butler.clone(collections=request.inputs, run=request.output_run)
-    pipeline = _pipeline(request)
     executor = SeparablePipelineExecutor(scoped, clobber_output=True, skip_existing_in=[request.output_run])
     try:
-        graph = executor.build_quantum_graph(pipeline, where=request.where)
+        graph = executor.build_quantum_graph(_pipeline(request), where=request.where)
     except (QuantumGraphBuilderError, LookupError) as error:
-        raise RepositoryError(f"no work for {request.pipeline.stem} in {request.output_run}: {error}") from error
-    say(f"{len(graph)} quanta to run into {request.output_run}")
-    executor.pre_execute_qgraph(graph, register_dataset_types=True)
-    try:
-        executor.run_pipeline(graph, num_proc=1)
-    except Exception as error:
         raise RepositoryError(
-            f"{request.pipeline.stem} failed in {request.output_run}: {error}",
-            "read the log dataset of the failed quantum there; run the campaign again to go on",
+            f"no work for {request.pipeline.stem} in {request.output_run}: {error}"
         ) from error
+    executor.pre_execute_qgraph(graph, register_dataset_types=True)
+    failures = _execute(scoped, graph, request.pipeline.stem)
+    if failures:
+        raise RepositoryError(
+            f"{request.pipeline.stem} failed in {request.output_run}: {'; '.join(failures)}",
+            "the log datasets there tell the rest; mend the cause and run the campaign again to go on",
+        )
     _chain_outputs(butler, request)
-    say(f"{request.output_run} is complete")
     return collect_outputs(butler, request)
+
+
+def _execute(butler: Butler, graph: PredictedQuantumGraph, work: str) -> list[str]:
+    """Run every quantum that can be run, one at a time; return why the others failed."""
+    quantum_executor = SingleQuantumExecutor(butler=butler, skip_existing=True, clobber_outputs=True)
+    graph.build_execution_quanta()
+    nodes = graph.quantum_only_xgraph.nodes
+    failures: list[str] = []
+    lost: set[UUID] = set()
+    for done, quantum_id in enumerate(graph, start=1):
+        if lost & set(graph.quantum_only_xgraph.predecessors(quantum_id)):
+            lost.add(quantum_id)
+            continue
+        node = nodes[quantum_id]
+        try:
+            quantum_executor.execute(node["pipeline_node"], node["quantum"], quantum_id)
+        except Exception as error:  # whatever a task raises, the other detectors go on
+            failures.append(f"{node['quantum'].dataId}: {error or repr(error)}")
+            lost.add(quantum_id)
+        advance(work, done, len(graph))
+    return failures
 
 
 def collect_outputs(butler: Butler, request: PipelineRequest) -> PipelineOutcome:
@@ -112,7 +130,10 @@ def collect_outputs(butler: Butler, request: PipelineRequest) -> PipelineOutcome
     for node in pipeline_graph.tasks.values():
         for edge in node.outputs.values():
             refs = butler.query_datasets(
-                edge.parent_dataset_type_name, collections=[request.output_run], find_first=False, explain=False
+                edge.parent_dataset_type_name,
+                collections=[request.output_run],
+                find_first=False,
+                explain=False,
             )
             outputs[edge.parent_dataset_type_name] = tuple(sorted(refs, key=lambda ref: str(ref.dataId)))
         configuration.append(f"# {node.label}: {node.task_class_name}\n{node.get_config_str()}")

@@ -56,7 +56,8 @@ def exposure_rows(butler: Butler, instrument: str, days: Iterable[int]) -> tuple
     with butler.query() as query:
         records: Sequence[DimensionRecord] = list(
             query.where(
-                "instrument = :name AND exposure.day_obs IN (:days)", bind={"name": instrument, "days": wanted}
+                "instrument = :name AND exposure.day_obs IN (:days)",
+                bind={"name": instrument, "days": wanted},
             ).dimension_records("exposure")
         )
     rows = tuple(sorted((_row(record) for record in records), key=lambda row: row.exposure))

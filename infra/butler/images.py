@@ -6,6 +6,7 @@ is where afw looks when the image extension does not inherit.
 """
 
 import hashlib
+import re
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ _PLANE_NAMES = {
     MaskPlane.VIGNETTED: "VIGNETTED",
     MaskPlane.PARTLY_VIGNETTED: "PARTLY_VIGNETTED",
 }
+_SKY_CARD = re.compile(
+    r"WCSAXES|RADESYS|EQUINOX|LONPOLE|LATPOLE|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d+|(CD|PC|PV)\d+_\d+"
+)
 _VOLATILE = ("CALIB_CREATION_DATETIME", "CALIB_CREATION_DATE", "CALIB_CREATION_TIME")
 
 
@@ -43,8 +47,9 @@ def masked_image(calibration: CalibrationImage) -> MaskedImage:
     calibration
         Image, mask and variance, each (ny, nx), and the cards of the header.
     """
+    cards = _kept_cards(calibration.metadata)
     primary = fits.PrimaryHDU()
-    _add_cards(primary.header, calibration.metadata)
+    _add_cards(primary.header, cards)
     hdus: list[Any] = [primary]
     planes = {
         "IMAGE": calibration.image,
@@ -57,11 +62,11 @@ def masked_image(calibration: CalibrationImage) -> MaskedImage:
         if name == "MASK":
             _add_cards(hdu.header, {f"MP_{plane.name}": plane.bit_length() - 1 for plane in _PLANE_NAMES})
         if name == "IMAGE":
-            _add_cards(hdu.header, calibration.metadata)
+            _add_cards(hdu.header, cards)
         hdus.append(hdu)
     stored = MaskedImage.from_hdu_list(fits.HDUList(hdus), fits_wcs_frame=None)
     # The cards serve afw and people with a FITS viewer; this copy is what the published reader gives back.
-    stored.metadata.update(calibration.metadata)
+    stored.metadata.update(cards)
     return stored
 
 
@@ -90,7 +95,11 @@ def image_digest(calibration: CalibrationImage) -> str:
         digest.update(f"{plane.dtype.str}{plane.shape}".encode())
         digest.update(np.ascontiguousarray(plane).tobytes())
     for key in sorted(calibration.metadata):
-        if key not in _VOLATILE and not key.startswith("LSST CALIB UUID") and not key.startswith("LSST CALIB RUN"):
+        if (
+            key not in _VOLATILE
+            and not key.startswith("LSST CALIB UUID")
+            and not key.startswith("LSST CALIB RUN")
+        ):
             digest.update(f"{key}={calibration.metadata[key]!r}\n".encode())
     return digest.hexdigest()
 
@@ -98,6 +107,13 @@ def image_digest(calibration: CalibrationImage) -> str:
 def _storable(mask: npt.NDArray[np.uint16]) -> npt.NDArray[np.int32]:
     """Keep the planes the file format knows: all but DETECTED_NEGATIVE, which no calibration carries."""
     return (mask & np.uint16(sum(_PLANE_NAMES))).astype(np.int32)
+
+
+def _kept_cards(metadata: Metadata) -> Metadata:
+    """Leave out cards without a value, and those of a sky that a combined calibration does not look at."""
+    return {
+        key: value for key, value in metadata.items() if value is not None and not _SKY_CARD.fullmatch(key)
+    }
 
 
 def _add_cards(header: fits.Header, cards: Metadata) -> None:

@@ -136,7 +136,9 @@ def check_records(
         if filters[entry.name].band != entry.band:
             raise _disagreement(f"{name} filter {entry.name}", "band", entry.band, filters[entry.name].band)
     if not accept_new_serials:
-        _check_serials(manifest, {**serials_in_use(butler, chain, wanted_detectors), **(serials or {})})
+        own = {entry.uuid for entry in manifest.datasets}
+        used = serials_in_use(butler, chain, wanted_detectors, ignore=own)
+        _check_serials(manifest, {**used, **(serials or {})})
 
 
 def _check_serials(manifest: Manifest, known: Mapping[int, str]) -> None:

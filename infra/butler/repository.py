@@ -42,7 +42,9 @@ def create_repository(root: Path, *, registry: str | None = None, namespace: str
     spelling of the same root would then lose the locations of its files. Checksums are recorded.
     """
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise UsageError(f"{root} exists and is not an empty directory", "choose another place for the repository")
+        raise UsageError(
+            f"{root} exists and is not an empty directory", "choose another place for the repository"
+        )
     existed = root.exists()
     config: dict[str, object] = {"datastore": {"name": _DATASTORE_NAME, "checksum": True}}
     if registry is not None:

@@ -1,7 +1,8 @@
 """Serial numbers of the CCDs that calibrations were made with, as their headers tell them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from uuid import UUID
 
 from astropy.io import fits
 from lsst.daf.butler import Butler
@@ -28,7 +29,9 @@ def file_serial(path: Path) -> str | None:
     return None
 
 
-def serials_in_use(butler: Butler, chain: str, detectors: Iterable[int]) -> dict[int, str]:
+def serials_in_use(
+    butler: Butler, chain: str, detectors: Iterable[int], *, ignore: Collection[UUID] = ()
+) -> dict[int, str]:
     """Return the serial number that a site's present calibrations were made with, per detector.
 
     Parameters
@@ -39,15 +42,18 @@ def serials_in_use(butler: Butler, chain: str, detectors: Iterable[int]) -> dict
         Chain its users read, such as ``LATISS/calib``.
     detectors
         Detectors wanted; those without a calibration that tells its serial are left out.
+    ignore
+        Datasets to pass over, such as those of a bundle that is to be compared with the rest.
     """
     wanted, found = set(detectors), dict[int, str]()
     for collection in flattened(butler, chain):
-        newest_first = sorted(
-            associations(butler, collection), key=lambda pair: pair[1].validity.begin or 0, reverse=True
-        )
+        others = (pair for pair in associations(butler, collection) if pair[0].id not in ignore)
+        newest_first = sorted(others, key=lambda pair: pair[1].validity.begin or 0, reverse=True)
         for ref, _ in newest_first:
             detector = ref.dataId.required.get("detector")
-            if not isinstance(detector, int) or detector not in wanted - set(found) or not butler.stored(ref):
+            if not isinstance(detector, int) or detector not in wanted or detector in found:
+                continue
+            if not butler.stored(ref):
                 continue
             uri = butler.getURI(ref)
             if uri.exists():

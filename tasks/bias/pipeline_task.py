@@ -59,3 +59,4 @@ class VerifyBiasTask(VerificationTask):
     _DefaultName: ClassVar[str] = "verifyBias"
     room = verify
     candidate = "bias"
+    purpose = "verifyBias"

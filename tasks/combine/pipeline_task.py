@@ -23,6 +23,7 @@ from tasks.combine.metadata import CombineInput
 from tasks.combine.raw_inputs import RawInput, raw_inputs
 from tasks.isr.chain import correct
 from tasks.isr.config import IsrConfig
+from tasks.isr.steps import IsrSteps, Purpose
 
 __all__ = ["CombineConfig", "CombineTask", "corrected", "used_calibrations"]
 
@@ -43,7 +44,7 @@ class CombineTask(PipelineTask):
 
     ConfigClass = CombineConfig
     _DefaultName: ClassVar[str] = "combine"
-    calibration: ClassVar[str]
+    calibration: ClassVar[Purpose]
     """Dataset type of the output."""
     combine: ClassVar[Combine]
     """The calibration's algorithm."""
@@ -113,13 +114,14 @@ class CombineTask(PipelineTask):
         provenance: Metadata,
     ) -> Iterator[tuple[CombineInput, CorrectedExposure]]:
         for raw in _chain(first, rest):
-            exposure = corrected(raw, self.config.isr, calibrations)
+            steps = self.config.isr.steps(self.calibration, raw.raw.instrument)
+            exposure = corrected(raw, steps, calibrations)
             self.log.verbose("corrected exposure %d", raw.exposure)
             yield _combine_input(raw, provenance), exposure
 
 
 def corrected(
-    raw: RawInput, isr: IsrConfig, calibrations: Mapping[str, CalibrationImage]
+    raw: RawInput, steps: IsrSteps, calibrations: Mapping[str, CalibrationImage]
 ) -> CorrectedExposure:
     """Remove the instrument's signature from a raw, with the gains and read noises of the camera model.
 
@@ -127,8 +129,8 @@ def corrected(
     ----------
     raw
         The raw.
-    isr
-        Corrections to apply.
+    steps
+        Corrections to make.
     calibrations
         Calibrations to apply, by name: ``bias``, ``dark``, ``flat``.
     """
@@ -136,9 +138,7 @@ def corrected(
     return correct(
         raw.raw.image,
         layout,
-        isr.steps(),
-        gains={amplifier.name: amplifier.gain for amplifier in layout.amplifiers},
-        read_noises={amplifier.name: amplifier.read_noise for amplifier in layout.amplifiers},
+        steps,
         bias=calibrations.get("bias"),
         dark=calibrations.get("dark"),
         flat=calibrations.get("flat"),

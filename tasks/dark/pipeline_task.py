@@ -61,3 +61,4 @@ class VerifyDarkTask(VerificationTask):
     _DefaultName: ClassVar[str] = "verifyDark"
     room = verify
     candidate = "dark"
+    purpose = "verifyDark"

@@ -65,3 +65,4 @@ class VerifyFlatTask(VerificationTask):
     _DefaultName: ClassVar[str] = "verifyFlat"
     room = verify
     candidate = "flat"
+    purpose = "verifyFlat"

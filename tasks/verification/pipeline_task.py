@@ -22,6 +22,7 @@ from infra.instruments.geometry import DetectorLayout
 from tasks.combine.pipeline_task import corrected
 from tasks.combine.raw_inputs import RawInput, raw_inputs
 from tasks.isr.config import IsrConfig
+from tasks.isr.steps import Purpose
 from tasks.verification.binning import bin_image
 from tasks.verification.model import DetectorStatistics, ExposureGroup, ExposureStatistics
 from tasks.verification.noise import NoiseModel
@@ -67,6 +68,8 @@ class VerificationTask(PipelineTask):
     """The calibration's ``verify`` module."""
     candidate: ClassVar[str]
     """Connection of the calibration under test."""
+    purpose: ClassVar[Purpose]
+    """Which corrections are made before the residual is measured."""
 
     config: VerificationConfig
 
@@ -119,7 +122,8 @@ class VerificationTask(PipelineTask):
             last = raw
             layout = raw.raw.layout
             model = model or self.room.noise_model(calibrations[self.candidate], layout)
-            exposure = corrected(raw, self.config.isr, calibrations)
+            steps = self.config.isr.steps(self.purpose, raw.raw.instrument)
+            exposure = corrected(raw, steps, calibrations)
             group = ExposureGroup.GENERATION if raw.exposure in inputs else ExposureGroup.VERIFICATION
             statistics = self.room.residual_statistics(
                 exposure, layout, model, group=group, dark_time=raw.dark_time

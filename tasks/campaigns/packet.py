@@ -1,0 +1,144 @@
+"""Bringing together what the report of a campaign shows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lsst.daf.butler import Butler, DatasetRef
+
+from infra.butler.images import calibration_image, image_digest
+from infra.butler.repository import open_butler
+from infra.images import CalibrationImage
+from infra.ledger import Entry
+from infra.ledger.clock import now, tai_text
+from infra.settings import load_policy
+from infra.versions import software_versions
+from infra.workspace import Workspace
+from tasks.campaigns.model import CampaignRecord, PlannedCalibration
+from tasks.campaigns.script import campaign_script
+from tasks.reporting.amplifiers import summarise_amplifiers
+from tasks.reporting.contents import CalibrationContents, DatasetEntry, ReportContents, Residual
+from tasks.verification.evaluate import all_results
+from tasks.verification.model import DetectorStatistics, Verdict
+
+__all__ = ["report_contents", "verdict_of", "verdict_rows"]
+
+_UNITS = {"bias": "electron", "dark": "electron/s", "flat": ""}
+
+
+def report_contents(workspace: Workspace, campaign: CampaignRecord) -> ReportContents:
+    """Return everything the report of a campaign shows, read from the Butler and the ledger."""
+    with open_butler(workspace.repository) as butler:
+        calibrations = tuple(
+            contents
+            for planned in campaign.calibrations
+            if (contents := _calibration(workspace, butler, campaign, planned)) is not None
+        )
+    return ReportContents(
+        campaign=str(campaign.name),
+        instrument=campaign.name.instrument,
+        day_obs=campaign.day_obs,
+        producer=campaign.producer,
+        when=f"{tai_text(now())[:19].replace('T', ' ')} TAI",
+        calibrations=calibrations,
+        plan=campaign.plan,
+        versions=software_versions(),
+        replay_script=campaign_script(workspace, campaign),
+        repository=str(workspace.repository),
+    )
+
+
+def verdict_rows(workspace: Workspace, campaign: CampaignRecord) -> list[dict[str, Any]]:
+    """Return one row per calibration: state, verdict and the numbers of failures."""
+    states = workspace.ledger.states(str(campaign.name))
+    rows = []
+    for planned in campaign.calibrations:
+        key = str(planned.key)
+        verdict = verdict_of(workspace, campaign, key)
+        rows.append(
+            {
+                "calibration": key,
+                "state": str(states.get(key, "unknown")),
+                "verdict": "not verified" if verdict is None else verdict.outcome.value,
+                "failures": 0 if verdict is None else len(verdict.failures),
+                "warnings": 0 if verdict is None else len(verdict.warnings),
+                "waived": 0 if verdict is None else len(verdict.waived),
+                "could not run": 0 if verdict is None else len(verdict.could_not_run),
+            }
+        )
+    return rows
+
+
+def verdict_of(workspace: Workspace, campaign: CampaignRecord, key: str) -> Verdict | None:
+    """Return the last verdict on a calibration, from the ledger."""
+    entry = _last_done(workspace, campaign, "verify", key)
+    return None if entry is None else Verdict.model_validate(entry.parameters["verdict"])
+
+
+def _calibration(
+    workspace: Workspace, butler: Butler, campaign: CampaignRecord, planned: PlannedCalibration
+) -> CalibrationContents | None:
+    key = str(planned.key)
+    verdict = verdict_of(workspace, campaign, key)
+    if verdict is None:
+        return None
+    run, verification_run = campaign.generation_run(planned.key), campaign.verification_run(planned.key)
+    refs = {int(ref.dataId["detector"]): ref for ref in _refs(butler, planned.key.calibration, run)}
+    kind = planned.key.calibration
+    name = f"verify{kind[0].upper()}{kind[1:]}"
+    statistics = tuple(
+        DetectorStatistics.model_validate(butler.get(ref))
+        for ref in _refs(butler, f"{name}Statistics", verification_run)
+    )
+    policy = load_policy(workspace.profile.policy, beside=workspace.profile_path)
+    results = all_results(statistics, policy, calibration=key, day_obs=campaign.day_obs)
+    images = {detector: calibration_image(butler.get(ref)) for detector, ref in refs.items()}
+    generated = _last_done(workspace, campaign, "generate", key)
+    gate = workspace.ledger.entries(campaign=str(campaign.name), step="approve", calibration=key)
+    return CalibrationContents(
+        key=key,
+        state=str(workspace.ledger.states(str(campaign.name)).get(key, "unknown")),
+        verdict=verdict,
+        unit=_UNITS.get(kind, ""),
+        statistics=statistics,
+        amplifier_tests=summarise_amplifiers(results),
+        combined=images,
+        residuals={
+            int(ref.dataId["detector"]): Residual.from_table(butler.get(ref))
+            for ref in _refs(butler, f"{name}Residuals", verification_run)
+        },
+        generation=planned.generation,
+        verification=planned.verification,
+        priors=_priors(images),
+        collections={
+            "generation RUN": run,
+            "generation chain": campaign.name.generation(planned.key),
+            "verification RUN": verification_run,
+            "configuration and versions": "" if generated is None else f"ledger entry {generated.sequence}",
+        },
+        datasets=tuple(
+            DatasetEntry(detector=detector, uuid=str(ref.id), image_digest=image_digest(images[detector]))
+            for detector, ref in sorted(refs.items())
+        ),
+        gate_digest=gate[-1].digest if gate else None,
+    )
+
+
+def _priors(images: Mapping[int, CalibrationImage]) -> dict[str, str]:
+    """Return the UUIDs of the calibrations applied, as the headers of the images name them."""
+    found: dict[str, str] = {}
+    for detector, image in images.items():
+        for key, value in image.metadata.items():
+            if key.startswith("LSST CALIB UUID "):
+                name = key.removeprefix("LSST CALIB UUID ").lower()
+                found[f"{name}, detector {detector}"] = str(value)
+    return found
+
+
+def _refs(butler: Butler, dataset_type: str, run: str) -> list[DatasetRef]:
+    return list(butler.query_datasets(dataset_type, collections=[run], find_first=False, explain=False))
+
+
+def _last_done(workspace: Workspace, campaign: CampaignRecord, step: str, key: str) -> Entry | None:
+    entries = workspace.ledger.entries(campaign=str(campaign.name), step=step, calibration=key)
+    done = [entry for entry in entries if entry.status == "done"]
+    return done[-1] if done else None
