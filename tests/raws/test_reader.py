@@ -1,0 +1,296 @@
+"""A raw becomes the mosaic that its file holds, however compressed; what contradicts the camera is refused."""
+
+import contextlib
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from astropy.io import fits
+from hypothesis import given, settings
+
+from infra.errors import RawRejected
+from infra.instruments import camera
+from infra.instruments.geometry import SegmentModel
+from infra.raws.reader import RawReader, read_raw
+from tests.raws.small_raws import DETECTOR, SEGMENT, primary_cards, raw_bytes, stored_segments, write_raw
+
+E2V = camera("LSSTCam").detector_named("R22_S11")
+E2V_SEGMENT = SegmentModel(naxis1=42, naxis2=24, prescan=10, data_width=20, data_height=16)
+
+
+def mosaic_of(segments, layout):
+    """Assemble stored segments plainly."""
+    image = np.zeros(layout.raw_shape, next(iter(segments.values())).dtype)
+    for amplifier in layout.amplifiers:
+        pixels = segments[amplifier.name]
+        if amplifier.flip_x:
+            pixels = pixels[:, ::-1]
+        if amplifier.flip_y:
+            pixels = pixels[::-1]
+        image[amplifier.raw_box.slices] = pixels
+    return image
+
+
+def write(path: Path, segments, **options) -> Path:
+    path.write_bytes(raw_bytes(primary_cards(1), segments, **options))
+    return path
+
+
+COMPRESSIONS = {
+    "rice": {},
+    "rice in blocks of rows": {"tile_shape": (4, 35)},
+    "gzip 1": {"compression": "GZIP_1"},
+    "gzip 2": {"compression": "GZIP_2"},
+    "hcompress": {"compression": "HCOMPRESS_1", "tile_shape": (8, 35), "hcomp_scale": 0},
+    "plio": {"compression": "PLIO_1"},
+    "none": {"compression": None},
+}
+
+
+@pytest.mark.parametrize("options", COMPRESSIONS.values(), ids=COMPRESSIONS.keys())
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzipped"])
+def test_every_compression_gives_the_same_mosaic(tmp_path, options, zipped):
+    segments = stored_segments()
+    path = write(tmp_path / "raw.fits", segments, **options)
+    if zipped:
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    raw = read_raw(path)
+    assert raw.image.dtype == np.int32
+    np.testing.assert_array_equal(raw.image, mosaic_of(segments, raw.layout))
+    assert raw.segment == SEGMENT
+    assert raw.instrument == "LATISS"
+
+
+@pytest.mark.parametrize("kind", ["u1", "i2", "u2", "i4", "i8", "f4", "f8"])
+@pytest.mark.parametrize("compression", [None, "RICE_1"])
+def test_every_kind_of_pixel(tmp_path, kind, compression):
+    if kind == "i8" and compression:
+        pytest.skip("FITS compresses no 64-bit whole numbers")
+    segments = {name: (image % 200).astype(kind) for name, image in stored_segments().items()}
+    options = {"quantize_level": 0.0} if kind.startswith("f") and compression else {}
+    if options:
+        compression = "GZIP_2"  # real numbers are whole in GZIP only
+    raw = read_raw(write(tmp_path / "raw.fits", segments, compression=compression, **options))
+    assert raw.image.dtype == (np.float32 if kind.startswith("f") else np.int32)
+    np.testing.assert_array_equal(raw.image, mosaic_of(segments, raw.layout))
+
+
+def test_nan_of_a_float_raw_stays_nan(tmp_path):
+    segments = {name: image.astype(np.float32) for name, image in stored_segments().items()}
+    segments["C03"][2, 5] = np.nan
+    raw = read_raw(write(tmp_path / "raw.fits", segments, compression=None))
+    assert np.count_nonzero(np.isnan(raw.image)) == 1
+
+
+def test_rows_that_rice_cannot_hold_are_left_to_astropy(tmp_path):
+    rng = np.random.default_rng(4)
+    segments = {
+        name: rng.integers(-(2**31), 2**31 - 1, image.shape, dtype=np.int32)
+        for name, image in stored_segments().items()
+    }
+    raw = read_raw(write(tmp_path / "raw.fits", segments))
+    np.testing.assert_array_equal(raw.image, mosaic_of(segments, raw.layout))
+
+
+def test_an_e2v_sensor_is_mirrored_as_its_model_says(tmp_path):
+    segments = stored_segments(detector=E2V, segment=E2V_SEGMENT)
+    cards = {"INSTRUME": "lsstCam", "RAFTBAY": "R22", "CCDSLOT": "S11"}
+    path = tmp_path / "raw.fits"
+    path.write_bytes(raw_bytes(primary_cards(1, **cards), segments, segment=E2V_SEGMENT))
+    raw = read_raw(path)
+    assert (raw.instrument, raw.layout.name, raw.layout.id) == ("LSSTCam", "R22_S11", 94)
+    np.testing.assert_array_equal(raw.image, mosaic_of(segments, raw.layout))
+
+
+def test_data_sections_hold_the_light(tmp_path):
+    raw = read_raw(write(tmp_path / "raw.fits", stored_segments(level=5000.0)))
+    for amplifier in raw.layout.amplifiers:
+        data = np.median(raw.image[amplifier.data_box.slices])
+        for box in (amplifier.serial_overscan_box, amplifier.parallel_overscan_box):
+            # 5 adu of noise in 192 pixels or more: the medians are good to 0.6 adu.
+            assert abs(data - np.median(raw.image[box.slices]) - 5000) < 5
+
+
+def test_a_longer_overscan_is_taken_as_it_is(tmp_path):
+    segment = SegmentModel(naxis1=41, naxis2=30, prescan=3, data_width=20, data_height=16)
+    raw = read_raw(write(tmp_path / "raw.fits", stored_segments(segment=segment), segment=segment))
+    assert raw.segment == segment
+    assert raw.layout.amplifiers[0].serial_overscan_box.width == 18
+
+
+def test_conditions_are_merged_over_the_primary_header(tmp_path):
+    conditions = {"TEMP6": 12.5, "ODP": 30.0, "SEQNAME": "conditions.seq"}
+    path = write(tmp_path / "raw.fits", stored_segments(), conditions=conditions)
+    for headers_only in (True, False):
+        header = read_raw(path, headers_only=headers_only).primary_header
+        assert (header["TEMP6"], header["ODP"], header["SEQNAME"]) == (12.5, 30.0, "conditions.seq")
+        assert header["NAXIS"] == 0
+        assert "XTENSION" not in header
+
+
+def test_the_case_of_extension_names_means_nothing(tmp_path):
+    path = write(tmp_path / "raw.fits", stored_segments())
+    content = path.read_bytes()
+    assert b"'SEGMENT10'" in content
+    path.write_bytes(content.replace(b"'SEGMENT", b"'Segment"))
+    assert read_raw(path).layout.raw_shape == (48, 280)
+
+
+def refused(path, segments=None, **options):
+    with pytest.raises(RawRejected) as caught:
+        read_raw(write(path, segments or stored_segments(), **options))
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cards", "reason"),
+    [
+        ({"DATASEC": "[1:20,1:16]"}, "DATASEC.*prescan has 3 columns"),
+        ({"DATASEC": "[11:30,1:16]"}, "DATASEC.*prescan has 3 columns"),
+        ({"DATASEC": "[4:23,2:16]"}, "DATASEC.*row 1"),
+        ({"DATASEC": "[4:60,1:16]"}, "DATASEC.*35 x 24"),
+        ({"DATASEC": "[4:23,1:30]"}, "DATASEC.*35 x 24"),
+        ({"DATASEC": "[4:2003,1:16]"}, "DATASEC.*509 x 2000"),
+        ({"DATASEC": "[4:3,1:16]"}, "DATASEC"),
+        ({"DATASEC": "everything"}, "DATASEC.*not a section"),
+        ({"DATASEC": None}, "DATASEC is missing"),
+        ({"DETSEC": "[1:20,1:16]"}, "DETSEC.*is mirrored"),
+    ],
+)
+def test_sections_that_contradict_the_camera_are_refused(tmp_path, cards, reason):
+    with pytest.raises(RawRejected, match=rf"HDU 1 \(SEGMENT10\): header card {reason}"):
+        read_raw(write(tmp_path / "raw.fits", stored_segments(), segment_cards=cards))
+
+
+def test_the_y_of_detsec_is_known_to_be_wrong_and_ignored(tmp_path):
+    for y in ("1:16", "32:17"):
+        path = write(tmp_path / "raw.fits", stored_segments(), segment_cards={"DETSEC": f"[20:1,{y}]"})
+        assert read_raw(path).layout.image_shape == (32, 160)
+
+
+def test_missing_and_foreign_segments_are_named(tmp_path):
+    segments = stored_segments()
+    some = {name: image for name, image in segments.items() if name not in ("C12", "C00")}
+    assert "EXTNAME Segment12, Segment00" in refused(tmp_path / "a.fits", some)
+    assert "SEGMENT20" in refused(tmp_path / "b.fits", {**segments, "C20": segments["C10"]})
+
+
+def test_a_segment_that_is_there_twice_is_refused(tmp_path):
+    path = write(tmp_path / "raw.fits", stored_segments())
+    path.write_bytes(path.read_bytes().replace(b"'SEGMENT11'", b"'SEGMENT10'"))
+    with pytest.raises(RawRejected, match="EXTNAME repeats"):
+        read_raw(path)
+
+
+def test_segments_of_different_sizes_are_refused(tmp_path):
+    segments = stored_segments()
+    segments["C05"] = segments["C05"][:-1]
+    assert "HDU 11 (SEGMENT05): cards NAXISn or DATASEC differ" in refused(tmp_path / "raw.fits", segments)
+
+
+def test_a_header_that_asks_for_gigabytes_is_refused(tmp_path):
+    path = write(tmp_path / "raw.fits", stored_segments())
+    path.write_bytes(
+        path.read_bytes().replace(b"ZNAXIS1 =                   35", b"ZNAXIS1 =            100000000")
+    )
+    with pytest.raises(RawRejected, match="far more than the sensor has"):
+        read_raw(path)
+
+
+def test_a_frame_of_another_camera_is_foreign(tmp_path):
+    path = tmp_path / "raw.fits"
+    fits.PrimaryHDU(np.zeros((10, 10), np.int16), fits.Header({"INSTRUME": "SBIG STL-1001"})).writeto(path)
+    with pytest.raises(RawRejected, match="foreign: header card INSTRUME is 'SBIG STL-1001'"):
+        read_raw(path)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "GZIP_2"}], ids=["rice", "gzip"])
+def test_spoiled_pixels_are_found(tmp_path, options):
+    path = write(tmp_path / "raw.fits", stored_segments(), **options)
+    content = bytearray(path.read_bytes())
+    heap = (content.rindex(b"END" + b" " * 77) // 2880 + 1) * 2880 + 24 * 8
+    content[heap + 10 : heap + 300] = b"\xa5" * 290
+    path.write_bytes(content)
+    with pytest.raises(RawRejected, match="SEGMENT00"):
+        read_raw(path)
+
+
+def test_tiles_outside_the_file_are_found_without_decoding(tmp_path):
+    path = write(tmp_path / "raw.fits", stored_segments())
+    content = bytearray(path.read_bytes())
+    table = (content.rindex(b"END" + b" " * 77) // 2880 + 1) * 2880
+    content[table + 8 * 5 + 4 : table + 8 * 5 + 8] = (2**30).to_bytes(4, "big")
+    path.write_bytes(content)
+    with RawReader(path) as reader, pytest.raises(RawRejected, match=r"SEGMENT00.*row 5 lie outside"):
+        reader.check_extents()
+    with pytest.raises(RawRejected, match=r"SEGMENT00.*row 5 lie outside"):
+        read_raw(path)
+
+
+@given(st.data())
+@settings(max_examples=150)
+def test_whatever_bytes_are_spoiled_nothing_crashes(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp()
+    whole = folder / "whole.fits"
+    if not whole.exists():
+        write_raw(whole)
+    content = bytearray(whole.read_bytes())
+    for _ in range(data.draw(st.integers(1, 10))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    spoiled = folder / "spoiled.fits"
+    spoiled.write_bytes(content)
+    with contextlib.suppress(RawRejected):
+        assert read_raw(spoiled).image.shape[0] >= 48
+
+
+def test_reading_headers_loads_neither_numba_nor_astropy(tmp_path):
+    path = write_raw(tmp_path / "raw.fits")
+    code = (
+        "import sys; from infra.raws import read_raw;"
+        f"raw = read_raw({str(path)!r}, headers_only=True);"
+        "print(raw.image.size, 'numba' in sys.modules, 'astropy' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["0", "False", "False"]
+
+
+def test_full_size_raws(tmp_path):
+    segments = stored_segments(segment=DETECTOR.segment)
+    raw = read_raw(write(tmp_path / "raw.fits", segments, segment=DETECTOR.segment))
+    assert (raw.layout.raw_shape, raw.layout.image_shape) == ((4096, 4608), (4000, 4072))
+    np.testing.assert_array_equal(raw.image, mosaic_of(segments, raw.layout))
+
+
+@pytest.mark.shared_data
+def test_a_real_frame_of_an_e2v_sensor(test_data):
+    """A gzip stream under the name .fits, from a test stand: no camera of ours, but a sensor of ours."""
+    path = test_data / "frames" / "201807241028453-RTM-010-S11-det067.fits"
+    if not path.exists():
+        pytest.skip("no such frame")
+    with pytest.raises(RawRejected, match="foreign"):
+        read_raw(path)
+    detector = camera("LSSTCam").detector(67)
+    raw = read_raw(path, detector=detector)
+    assert raw.segment == detector.segment
+    assert raw.segment_headers["C00"]["DETSEC"] == "[1:512,4004:2003]"
+    with fits.open(path) as hdus:
+        for amplifier in raw.layout.amplifiers:
+            pixels = hdus[f"Segment{amplifier.name[1:]}"].data
+            stored = raw.image[amplifier.raw_box.slices]
+            if amplifier.flip_x:
+                pixels = pixels[:, ::-1]
+            if amplifier.flip_y:
+                pixels = pixels[::-1]
+            np.testing.assert_array_equal(stored, pixels)
+    corner = raw.layout.amplifier("C00")
+    # Light in the data section, pedestal in the overscan: the camera's AVGBIAS card says 27227 adu for
+    # Segment10.
+    data, overscan = (
+        np.median(raw.image[box.slices]) for box in (corner.data_box, corner.serial_overscan_box)
+    )
+    assert data > overscan + 10000
