@@ -1,5 +1,6 @@
 """Values that travel between corrections, stacks and files: an image, its mask, its variance, its header."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from infra.errors import CalprodError
 
-__all__ = ["CalibrationImage", "CorrectedExposure", "Metadata", "MetadataValue", "Unit"]
+__all__ = ["CalibrationImage", "CorrectedExposure", "Metadata", "MetadataValue", "Unit", "finite_cards"]
 
 type MetadataValue = str | int | float | bool | None
 """Value of one FITS card."""
@@ -18,6 +19,14 @@ type Metadata = dict[str, MetadataValue]
 
 type Unit = Literal["adu", "electron"]
 """Unit of the image; the variance is in its square."""
+
+
+def finite_cards(metadata: Metadata) -> Metadata:
+    """Copy of the cards with None in place of every NaN and infinity, which FITS cannot hold."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in metadata.items()
+    }
 
 
 def _check_planes(

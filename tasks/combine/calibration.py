@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.errors import CalprodError
-from infra.images import CalibrationImage, CorrectedExposure, MaskPlane, Metadata
+from infra.images import CalibrationImage, CorrectedExposure, MaskPlane, Metadata, finite_cards
 from infra.instruments.layout import DetectorLayout
 from tasks.combine.combination import check_scale, combine
 from tasks.combine.metadata import (
@@ -142,7 +142,7 @@ def combine_calibration(
         **quality_cards(rule.calibration, combination.image, combination.mask, options.layout),
     }
     return CombinedCalibration(
-        CalibrationImage(combination.image, combination.mask, combination.variance, metadata),
+        CalibrationImage(combination.image, combination.mask, combination.variance, finite_cards(metadata)),
         tuple(scales),
         tuple(one.exposure for one in inputs),
         combination.count,
