@@ -52,8 +52,8 @@ class QuickStatistics:
         Right half less left half, and upper less lower half, as fractions of the level; 0 where the level is
         less than 1 adu.
     corner_excess
-        Median of the detector's four corners, an eighth of its width and height each, above that of the rest
-        (adu).
+        Median of the brightest of the detector's four corners (an eighth of its width and height each) above that
+        of the rest (adu).
     saturated_fraction
         Fraction of data pixels at or above nominal saturation, from a sample.
     nan_fraction
@@ -178,12 +178,16 @@ def _gradients(cells: NDArray[np.float64], level: float) -> tuple[float, float]:
 
 
 def _corner_excess(cells: NDArray[np.float64]) -> float:
+    """Return how far the brightest corner stands out: one glowing corner is enough to spoil a frame."""
     ny, nx = max(1, cells.shape[0] // 8), max(1, cells.shape[1] // 8)
     is_corner = np.zeros(cells.shape, bool)
+    corners = []
     for y in (slice(None, ny), slice(-ny, None)):
         for x in (slice(None, nx), slice(-nx, None)):
             is_corner[y, x] = True
-    return _median(cells[is_corner]) - _median(cells[~is_corner])
+            corners.append(_median(cells[y, x]))
+    brightest = max((level for level in corners if math.isfinite(level)), default=math.nan)
+    return brightest - _median(cells[~is_corner])
 
 
 def _nan_fraction(image: NDArray[Any]) -> float:

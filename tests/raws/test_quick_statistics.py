@@ -48,13 +48,14 @@ def test_a_gradient_is_told_by_its_direction(tmp_path):
     assert abs(statistics.gradient_y) < 0.005
 
 
-def test_glowing_corners_stand_out(tmp_path):
+@pytest.mark.parametrize("names", [("C00",), ("C17",), ("C10", "C17", "C00", "C07")])
+def test_glowing_corners_stand_out_even_one_alone(tmp_path, names):
     segments = stored_segments(level=10.0)
-    for name in ("C10", "C17", "C00", "C07"):
+    for name in names:
         # An eighth of the detector's width is one amplifier; the outer rows are read out first.
         segments[name][:4, 3:23] += 400
-    assert abs(look(tmp_path, segments).corner_excess - 400) < 5
-    assert abs(look(tmp_path, stored_segments(level=10.0)).corner_excess) < 3
+    assert abs(look(tmp_path, segments).corner_excess - 400) < 6
+    assert abs(look(tmp_path, stored_segments(level=10.0)).corner_excess) < 6
 
 
 def test_saturation_and_nan_are_counted(tmp_path):

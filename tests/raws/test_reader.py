@@ -1,4 +1,4 @@
-"""A raw becomes the mosaic that its file holds, however compressed; what contradicts the camera is refused."""
+"""A raw becomes the mosaic that its file holds, however packed; what contradicts the camera is refused."""
 
 import contextlib
 import gzip
