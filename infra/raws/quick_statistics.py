@@ -52,8 +52,8 @@ class QuickStatistics:
         Right half less left half, and upper less lower half, as fractions of the level; 0 where the level is
         less than 1 adu.
     corner_excess
-        Median of the brightest of the detector's four corners (an eighth of its width and height each) above that
-        of the rest (adu).
+        Median of the brightest of the detector's four corners (an eighth of its width and height each) above
+        that of the rest (adu).
     saturated_fraction
         Fraction of data pixels at or above nominal saturation, from a sample.
     nan_fraction
