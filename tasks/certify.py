@@ -13,6 +13,7 @@ from infra.progress import say
 from infra.workspace import Workspace, open_workspace
 from tasks.campaigns.model import CampaignRecord
 from tasks.campaigns.recording import recorded
+from tasks.campaigns.requests import detectors_of
 from tasks.campaigns.rounds import ReleaseRound
 from tasks.campaigns.store import load_campaign
 from tasks.gate.decide import Approval, approvals
@@ -67,7 +68,7 @@ def _certify_one(
             collection,
             approval.candidate.refs,
             approval.validity,
-            expected=ExpectedCoverage(_detectors(butler, campaign, planned.generation[0]), filters),
+            expected=ExpectedCoverage(detectors_of(butler, campaign.name.instrument, planned.generation), filters),
             chain=default_chain(campaign.name.instrument),
         )
         result.digest = approval.digest
@@ -81,16 +82,3 @@ def certify_command(run: str, collection: str, dataset_type: str, validity: Vali
     begin = "" if timespan.begin is None else f" --begin-date {timespan.begin.tai.isot}"
     end = "" if timespan.end is None else f" --end-date {timespan.end.tai.isot}"
     return f'butler certify-calibrations "$REPO" {run} {collection} {dataset_type}{begin}{end}'
-
-
-def _detectors(butler: Butler, campaign: CampaignRecord, exposure: int) -> tuple[int, ...]:
-    """Detectors there must be: those that the first input exposure has raws of."""
-    refs = butler.query_datasets(
-        "raw",
-        collections=[f"{campaign.name.instrument}/raw/*"],
-        where=f"exposure = {exposure}",
-        instrument=campaign.name.instrument,
-        find_first=False,
-        explain=False,
-    )
-    return tuple(sorted({int(ref.dataId["detector"]) for ref in refs}))

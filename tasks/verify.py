@@ -14,7 +14,7 @@ from infra.settings import Policy, load_policy
 from infra.workspace import Workspace, open_workspace
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
 from tasks.campaigns.recording import recorded
-from tasks.campaigns.requests import pipeline_argument, prior_calibrations, verification_request
+from tasks.campaigns.requests import detectors_of, pipeline_argument, prior_calibrations, verification_request
 from tasks.campaigns.store import load_campaign
 from tasks.verification.evaluate import evaluate
 from tasks.verification.metrics import metric_rows
@@ -85,9 +85,12 @@ def judge(
             explain=False,
         )
     }
+    artefacts = known_artefacts(campaign, str(planned.key))
+    detectors = {one.detector for one in statistics} | set(candidates)
+    detectors |= set(detectors_of(butler, campaign.name.instrument, planned.generation))
     expected = [
-        PlannedFrame(exposure=exposure, detector=detector, group=group)
-        for detector in candidates
+        PlannedFrame(exposure=exposure, detector=detector, group=group, artefact=artefacts.get(exposure))
+        for detector in sorted(detectors)
         for group, exposures in (
             (ExposureGroup.GENERATION, planned.generation),
             (ExposureGroup.VERIFICATION, planned.verification),
@@ -102,6 +105,20 @@ def judge(
         candidates=candidates,
         day_obs=campaign.day_obs,
     )
+
+
+def known_artefacts(campaign: CampaignRecord, key: str) -> dict[int, str]:
+    """Return the exposures whose own artefact is no fault of the calibration: first ones, and after saturated ones."""
+    found: dict[int, str] = {}
+    for row in campaign.plan["exposures"]:
+        evidence = row["evidence"]
+        if row["calibration"] != key or row["role"] != "verification":
+            continue
+        if evidence.get("position") == 1:
+            found[row["exposure"]] = "first exposure of its set"
+        elif "after_saturated" in evidence:
+            found[row["exposure"]] = f"taken right after the saturated exposure {evidence['after_saturated']}"
+    return found
 
 
 def read_statistics(butler: Butler, outcome: PipelineOutcome) -> list[DetectorStatistics]:

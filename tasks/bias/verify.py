@@ -7,7 +7,7 @@ from infra.images.model import CalibrationImage, CorrectedExposure
 from infra.instruments.layout import DetectorLayout
 from tasks.verification.cosmic_rays import CosmicRayRules
 from tasks.verification.model import ExposureGroup
-from tasks.verification.noise import NoiseModel, number_of_inputs
+from tasks.verification.noise import NoiseModel, number_of_inputs, overscan_variance
 from tasks.verification.statistics import ResidualStatistics, detector_statistics, with_expected_noise
 
 __all__ = ["noise_model", "residual_statistics"]
@@ -23,7 +23,9 @@ def noise_model(calibration: CalibrationImage, layout: DetectorLayout) -> NoiseM
     layout
         The detector's amplifiers.
     """
-    return NoiseModel(n_inputs=number_of_inputs(calibration.metadata))
+    return NoiseModel(
+        n_inputs=number_of_inputs(calibration.metadata), overscan_variance=overscan_variance(layout)
+    )
 
 
 def residual_statistics(

@@ -27,7 +27,7 @@ def days_of_repository(workspace: Workspace, butler: Butler) -> list[Calibration
     made = _made(workspace)
     found: list[CalibrationDay] = []
     for _, of_day in groupby(rows, key=lambda row: row.day_obs):
-        records = [record_of(row, None) for row in of_day]
+        records = [record_of(row, {}, {}) for row in of_day]
         # The short names of filters are those of the day, as in the plan.
         bands = bands_of_day(instrument, records)
         found += calibration_days(

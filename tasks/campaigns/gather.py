@@ -1,8 +1,7 @@
 """Bringing together what the Butler, the ledger and the profile say about a day."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 from lsst.daf.butler import Butler
 
@@ -13,6 +12,7 @@ from infra.ledger import Observation
 from infra.raws.quick_statistics import QuickStatistics
 from infra.settings import CalibrationSettings
 from infra.workspace import Workspace
+from tasks.selection.detectors import merge_detectors
 from tasks.selection.explicit import Overrides
 from tasks.selection.model import ExposureRecord, Plan
 from tasks.selection.plan import make_plan
@@ -97,20 +97,35 @@ def day_records(workspace: Workspace, butler: Butler, days: Iterable[int]) -> li
     """Return the exposures of days with their camera state and what the quick look at their pixels gave."""
     wanted = list(days)
     rows = exposure_rows(butler, workspace.instrument, wanted)
-    seen: dict[int, Observation] = {}
+    names = {one.id: one.full_name for one in camera(workspace.instrument).detectors}
+    seen: dict[int, dict[int, Observation]] = {}
     for day_obs in wanted:
         for one in workspace.ledger.observations(workspace.instrument, day_obs=day_obs):
-            # The lowest detector speaks for the exposure: state cards are those of the whole camera.
-            if one.exposure not in seen or one.detector < seen[one.exposure].detector:
-                seen[one.exposure] = one
-    return [record_of(row, seen.get(row.exposure)) for row in rows]
+            seen.setdefault(one.exposure, {})[one.detector] = one
+    return [record_of(row, seen.get(row.exposure, {}), names) for row in rows]
 
 
-def record_of(row: ExposureRow, observation: Observation | None) -> ExposureRecord:
-    """Return what selection works on: the Butler's record of an exposure, and what ingest saw of it."""
-    statistics: Any = None
-    if observation is not None and observation.statistics:
-        statistics = QuickStatistics.from_json(observation.statistics)
+def record_of(
+    row: ExposureRow, observations: Mapping[int, Observation], names: Mapping[int, str]
+) -> ExposureRecord:
+    """Return what selection works on: the Butler's record of an exposure, and what ingest saw of it.
+
+    Parameters
+    ----------
+    row
+        The exposure.
+    observations
+        What ingest saw, by detector number. The lowest detector speaks for the camera's state, which is the
+        same for all.
+    names
+        Full name of each detector.
+    """
+    looks = {
+        names.get(number, str(number)): QuickStatistics.from_json(one.statistics)
+        for number, one in observations.items()
+        if one.statistics
+    }
+    state = observations[min(observations)].header_values if observations else MappingProxyType({})
     return ExposureRecord(
         exposure=row.exposure,
         day_obs=row.day_obs,
@@ -127,8 +142,8 @@ def record_of(row: ExposureRow, observation: Observation | None) -> ExposureReco
         target=row.target,
         has_simulated=row.has_simulated,
         obs_id=row.obs_id,
-        state=observation.header_values if observation is not None else MappingProxyType({}),
-        statistics=statistics,
+        state=state,
+        statistics=merge_detectors(looks),
     )
 
 

@@ -16,6 +16,7 @@ from tasks.campaigns.model import CampaignRecord, PlannedCalibration
 
 __all__ = [
     "Prior",
+    "detectors_of",
     "generation_request",
     "pipeline_argument",
     "pipelines_directory",
@@ -71,7 +72,7 @@ def _certified(
 ) -> Iterable[Prior]:
     instrument = campaign.name.instrument
     runs: dict[str, list[str]] = {}
-    for detector in _detectors(butler, instrument, planned.generation):
+    for detector in detectors_of(butler, instrument, planned.generation):
         ref = certified_prior(
             butler, name, default_chain(instrument), planned.exposures, instrument=instrument, detector=detector
         )
@@ -85,7 +86,7 @@ def _certified(
     return [Prior(name, run, tuple(uuids)) for run, uuids in runs.items()]
 
 
-def _detectors(butler: Butler, instrument: str, exposures: tuple[int, ...]) -> tuple[int, ...]:
+def detectors_of(butler: Butler, instrument: str, exposures: tuple[int, ...]) -> tuple[int, ...]:
     """Detectors that have a raw of the exposures."""
     with butler.query() as query:
         rows = query.join_dataset_search("raw", raw_collection(instrument)).where(

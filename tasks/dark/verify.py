@@ -10,7 +10,7 @@ from infra.images.model import CalibrationImage, CorrectedExposure
 from infra.instruments.layout import DetectorLayout
 from tasks.verification.cosmic_rays import CosmicRayRules
 from tasks.verification.model import ExposureGroup
-from tasks.verification.noise import NoiseModel, amplifier_medians, number_of_inputs
+from tasks.verification.noise import NoiseModel, amplifier_medians, number_of_inputs, overscan_variance
 from tasks.verification.statistics import ResidualStatistics, detector_statistics, with_expected_noise
 
 __all__ = ["noise_model", "residual_statistics"]
@@ -28,6 +28,7 @@ def noise_model(calibration: CalibrationImage, layout: DetectorLayout) -> NoiseM
     """
     return NoiseModel(
         n_inputs=number_of_inputs(calibration.metadata),
+        overscan_variance=overscan_variance(layout),
         dark_currents=amplifier_medians(calibration, layout),
     )
 

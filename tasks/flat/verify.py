@@ -6,7 +6,7 @@ What should be left is one level over the whole detector with Poisson noise and 
 from infra.images.model import CalibrationImage, CorrectedExposure
 from infra.instruments.layout import DetectorLayout
 from tasks.verification.model import ExposureGroup
-from tasks.verification.noise import NoiseModel, inverse_response, number_of_inputs
+from tasks.verification.noise import NoiseModel, inverse_response, number_of_inputs, overscan_variance
 from tasks.verification.statistics import ResidualStatistics, detector_statistics, with_expected_noise
 
 __all__ = ["noise_model", "residual_statistics"]
@@ -25,6 +25,7 @@ def noise_model(calibration: CalibrationImage, layout: DetectorLayout) -> NoiseM
     first, second = inverse_response(calibration, layout)
     return NoiseModel(
         n_inputs=number_of_inputs(calibration.metadata),
+        overscan_variance=overscan_variance(layout),
         inverse_response=first,
         inverse_response_squared=second,
     )

@@ -119,7 +119,23 @@ class RecordTests:
         return [value for value in values if math.isfinite(value)]
 
     def _reference_scatter(self, statistic: str, amplifier: str) -> float:
-        """Return the scatter of a statistic over the generation exposures, blind to a few odd ones."""
+        """Return the scatter of a statistic over the generation exposures.
+
+        It is no smaller than that of the detector's middling amplifier: a score of exposures can by chance
+        lie close together, and among many amplifiers one always does.
+        """
+        return max(self._own_scatter(statistic, amplifier), self._typical_scatter[statistic])
+
+    @cached_property
+    def _typical_scatter(self) -> dict[str, float]:
+        names = {name for exposure in self.record.exposures for name in exposure.amplifiers}
+        return {
+            statistic: float(np.median([self._own_scatter(statistic, name) for name in sorted(names)] or [0.0]))
+            for statistic in {test.statistic for test in self.policy.tests}
+        }
+
+    def _own_scatter(self, statistic: str, amplifier: str) -> float:
+        """Return an amplifier's own scatter, blind to a few odd exposures."""
         values = self._finite(statistic, amplifier, (ExposureGroup.GENERATION.value,))
         if len(values) < MINIMUM_REFERENCE:
             return 0.0

@@ -10,9 +10,10 @@ import numpy as np
 from infra.images.mask_planes import MaskPlane
 from infra.images.model import CalibrationImage, Metadata
 from infra.instruments.layout import DetectorLayout
+from tasks.isr.overscan import PARALLEL, SERIAL
 from tasks.verification.model import ExposureGroup
 
-__all__ = ["NoiseModel", "amplifier_medians", "inverse_response", "number_of_inputs"]
+__all__ = ["NoiseModel", "amplifier_medians", "inverse_response", "number_of_inputs", "overscan_variance"]
 
 _NONE: Mapping[str, float] = MappingProxyType({})
 
@@ -29,6 +30,8 @@ class NoiseModel:
     """Mean of 1/flat by amplifier; none when no flat was divided out."""
     inverse_response_squared: Mapping[str, float] = field(default=_NONE)
     """Mean of 1/flat squared by amplifier; none when no flat was divided out."""
+    overscan_variance: Mapping[str, float] = field(default=_NONE)
+    """What subtracting the overscans' medians adds, in units of the read noise squared, by amplifier."""
 
     def expected_noise(
         self,
@@ -58,9 +61,10 @@ class NoiseModel:
         -----
         With read noise R, dark current D, dark time t, signal S and flat f, one readout has the variance
 
-            V = S <1/f> + D t + R^2 <1/f^2>
+            V = S <1/f> + D t + R^2 (1 + o) <1/f^2>
 
-        where the means over 1/f appear because dividing by the flat scales the counted charge S f, whose
+        where o is the variance of the overscan levels that were subtracted (`overscan_variance`), and the
+        means over 1/f appear because dividing by the flat scales the counted charge S f, whose
         Poisson variance is S f, by 1/f. The mean of N such exposures has the variance V / N; subtracting
         it leaves V (1 + 1/N) for an independent exposure and V (1 - 1/N) for one of the N, which is part of
         what is subtracted. The noise of the bias cancels between a dark and the combined dark, since both
@@ -69,12 +73,36 @@ class NoiseModel:
         variance = (
             max(signal, 0.0) * self.inverse_response.get(amplifier, 1.0)
             + max(self.dark_currents.get(amplifier, 0.0) * dark_time, 0.0)
-            + read_noise**2 * self.inverse_response_squared.get(amplifier, 1.0)
+            + read_noise**2
+            * (1.0 + self.overscan_variance.get(amplifier, 0.0))
+            * self.inverse_response_squared.get(amplifier, 1.0)
         )
         if self.n_inputs is not None and self.n_inputs > 0:
             sign = -1.0 if group is ExposureGroup.GENERATION else 1.0
             variance *= 1.0 + sign / self.n_inputs
         return math.sqrt(variance)
+
+
+def overscan_variance(layout: DetectorLayout) -> dict[str, float]:
+    """Return the variance that overscan correction adds to a pixel, in units of the read noise squared.
+
+    Parameters
+    ----------
+    layout
+        The amplifiers with the overscans that were read.
+
+    Notes
+    -----
+    The level of a row is the median of its n overscan pixels, whose variance is pi / (2 n) that of one pixel
+    for Gaussian noise; so is that of a column. Both are subtracted: o = pi/2 (1/n_serial + 1/n_parallel).
+    With 58 columns and 42 rows this is 6 % of the variance, 3 % of the noise.
+    """
+    found = {}
+    for amplifier in layout.amplifiers:
+        columns = amplifier.serial_overscan_box.width - SERIAL.skip_leading - SERIAL.skip_trailing
+        rows = amplifier.parallel_overscan_box.height - PARALLEL.skip_leading - PARALLEL.skip_trailing
+        found[amplifier.name] = sum(math.pi / (2 * count) for count in (columns, rows) if count > 0)
+    return found
 
 
 def number_of_inputs(metadata: Metadata) -> int | None:
