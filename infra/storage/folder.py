@@ -39,6 +39,7 @@ class FolderBundle(Bundle):
             ) from None
         super().__init__(str(folder), Manifest.from_json(text, where=str(folder / MANIFEST_NAME)))
         self._folder = folder
+        self._resolved = os.path.realpath(folder)
 
     def problems(self, checksums: ChecksumCache) -> tuple[str, ...]:
         """Say which files are missing or differ from the manifest; every byte is read, or known unchanged."""
@@ -57,7 +58,7 @@ class FolderBundle(Bundle):
     def _path(self, file: BundleFile) -> Path:
         path = self._folder / file.path
         # The manifest's path is plain, but a link planted in the folder could still lead elsewhere.
-        if not path.resolve().is_relative_to(self._folder.resolve()):
+        if os.path.realpath(path) != f"{self._resolved}/{file.path}":
             raise ReleaseError(
                 f"{path} leads out of the bundle", "the bundle was tampered with; fetch it again"
             )

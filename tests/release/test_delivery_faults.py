@@ -4,14 +4,18 @@ import os
 import resource
 import shutil
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from lsst.daf.butler import CollectionType
 
 from infra.butler.bundling import describe_bundle
 from infra.butler.certification import certify
 from infra.butler.chains import children, prepend, set_ticket_chain
+from infra.butler.collections import register_run
 from infra.butler.delivery import DeliverySettings, deliver
 from infra.butler.fingerprint import compare_sites, site_fingerprint
 from infra.errors import ReleaseError
@@ -22,6 +26,7 @@ from tests.release.conftest import (
     TAG,
     TICKET_CHAIN,
     Repository,
+    put_calibrations,
     request,
     run_in_child,
 )
@@ -159,25 +164,28 @@ _WRITES = ("os.rename", "os.mkdir", "os.chmod", "os.chown", "os.remove", "os.rmd
 
 
 def _kill_before_write(number: int | None, root: str, counted: Path) -> None:
-    """Kill this process before a given write below ``root``; without a number, count the writes."""
+    """Kill this process before a given write below ``root``; without a number, count the writes.
+
+    A write is a change of a file or folder, or the commit of a transaction.
+    """
     count = 0
 
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
+    def write() -> None:
         nonlocal count
-        opens = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if not opens and event not in _WRITES:
-            return
-        path = arguments[0]
-        if not isinstance(path, str | os.PathLike | bytes) or not os.fsdecode(path).startswith(root):
-            return
         count += 1
         if number is None:
-            with os.fdopen(os.open(counted, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w") as stream:
-                stream.write(str(count))
+            counted.write_text(str(count))
         elif count == number:
             os._exit(9)
 
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        opens = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        path = arguments[0] if opens or event in _WRITES else None
+        if isinstance(path, str | os.PathLike | bytes) and os.fsdecode(path).startswith(root):
+            write()
+
     sys.addaudithook(hook)
+    sqlalchemy.event.listen(sqlalchemy.Engine, "commit", lambda connection: write())
 
 
 def test_a_delivery_killed_before_any_write_converges_when_run_again(bundle, templates, tmp_path, wanted):
@@ -194,12 +202,13 @@ def test_a_delivery_killed_before_any_write_converges_when_run_again(bundle, tem
 
     assert attempt(None) == 0
     writes = int(counted.read_text())
-    assert writes > 14  # seven folders made, and for each file one made under a hidden name and renamed
+    assert writes > 20  # seven folders, two files made and two renamed, and the commits of every step
     for number in range(1, writes + 1):
         site = fresh(templates, tmp_path / "site")
         assert attempt(number) == 9
         with site.open() as butler:
-            assert children(butler, DEFAULT_CHAIN) is None
+            # The chain is there and empty, or not at all, until its last commit; then it is whole.
+            assert children(butler, DEFAULT_CHAIN) in (None, ())
             deliver(bundle, butler, SETTINGS)
             found = site_fingerprint(butler, DEFAULT_CHAIN, site="site", permissions=STRICT)
         assert compare_sites(wanted, found) == ()
@@ -217,20 +226,17 @@ def test_many_kills_in_a_row_still_make_progress(bundle, templates, tmp_path, wa
     assert_converges(bundle, site, wanted)
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_two_deliveries_at_once_take_turns(bundle, templates, tmp_path, wanted):
     site = fresh(templates, tmp_path / "site")
-    children_ids = []
-    for _ in range(2):
-        child = os.fork()
-        if child == 0:
-            try:
-                with site.open() as butler:
-                    deliver(bundle, butler, SETTINGS)
-                os._exit(0)
-            finally:
-                os._exit(70)
-        children_ids.append(child)
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children_ids] == [0, 0]
+    statuses: list[int] = []
+    first = threading.Thread(
+        target=lambda: statuses.append(deliver_in_child(bundle, site, lambda name: time.sleep(0.01)))
+    )
+    first.start()
+    statuses.append(deliver_in_child(bundle, site, lambda name: time.sleep(0.01)))
+    first.join(60)
+    assert statuses == [0, 0]
     assert_converges(bundle, site, wanted)
 
 
@@ -270,3 +276,22 @@ def test_a_full_disk_leaves_what_was_there_and_is_named(bundle, templates, tmp_p
     assert f"to {victim}: File too large" in message.read_text()
     assert victim.read_bytes() == b"damaged"
     assert_converges(bundle, site, wanted)
+
+
+def test_a_run_killed_while_it_is_registered_can_still_be_written_to(templates, tmp_path):
+    """The Butler writes a RUN in two transactions; killed between them it could never be written to."""
+    killed = 0
+    for number in range(1, 5):
+        site = Repository(tmp_path / f"site-{number}")
+        shutil.copytree(templates["home"], site.root)
+
+        def action(number: int = number, site: Repository = site) -> None:
+            with site.open() as butler:
+                _kill_before_write(number, str(tmp_path / "nowhere"), tmp_path / "count")
+                register_run(butler, "new/run")
+
+        killed += run_in_child(action) == 9
+        with site.open() as butler:
+            register_run(butler, "new/run")
+            put_calibrations(butler, "bias", "new/run", seed=1, detectors=(0,))
+    assert killed > 0
