@@ -20,14 +20,10 @@ class ExplainedCause:
     cause: Cause
     members: tuple[TestResult, ...]
     """Results that it explains; those listed on the page."""
-    unlisted: int = 0
+    unlisted: int
     """How many more it explains, which the page has no room for."""
-
-    @property
-    def worst(self) -> TestResult | None:
-        """The result farthest beyond its limits; None when none has a value."""
-        measured = [member for member in self.members if severity_margin(member) > 0]
-        return max(measured, key=severity_margin, default=None)
+    worst: TestResult | None
+    """The result farthest beyond its limits; None when none has a value."""
 
 
 def explain_causes(verdict: Verdict, most_results: int) -> tuple[ExplainedCause, ...]:
@@ -61,6 +57,7 @@ def explain_causes(verdict: Verdict, most_results: int) -> tuple[ExplainedCause,
             cause,
             tuple(found[:share]),
             max(0, len(found) - share),
+            max((one for one in found if severity_margin(one) > 0), key=severity_margin, default=None),
         )
         for cause, found in causes
     )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from infra.errors import CalprodError
 from infra.images.model import CalibrationImage
 from tasks.reporting.amplifiers import AmplifierTest
-from tasks.verification.model import DetectorStatistics, ExposureGroup, Verdict
+from tasks.verification.model import DetectorStatistics, ExposureGroup, Verdict, calibration_type
 
 __all__ = ["BinnedImage", "CalibrationContents", "DatasetEntry", "ReportContents", "Residual"]
 
@@ -93,6 +93,9 @@ class CalibrationContents:
     combined: Mapping[int, CalibrationImage | BinnedImage] = field(default_factory=_nothing)
     """Combined image by detector number. May read on demand: only the detectors of `figured_detectors` are
     asked for, and each once."""
+    thumbnails: Mapping[int, BinnedImage] = field(default_factory=_nothing)
+    """Combined image of every detector of a camera with many, coarsely binned, for a picture of the focal
+    plane; may be left out."""
     residuals: Mapping[int, tuple[Residual, ...]] = field(default_factory=_nothing)
     """Residuals by detector number; read on demand like ``combined``. Only the exposures of `first_and_next`
     are shown."""
@@ -122,6 +125,13 @@ class CalibrationContents:
                 f"the verdict on {self.verdict.calibration} cannot stand under {self.key}",
                 "give each calibration its own verdict",
             )
+
+    @property
+    def keeps_level(self) -> bool:
+        """Whether the residuals keep the level of the light."""
+        if self.residual_keeps_level is None:
+            return calibration_type(self.key) == "flat"
+        return self.residual_keeps_level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -21,7 +21,9 @@ __all__ = [
 MOST_FIGURED = 3
 """Detectors whose images are drawn, per calibration; the worst of a large camera."""
 
-_RAFT_AND_SENSOR = re.compile(r"R(\d)(\d)_S(\d)(\d)")
+_RAFT_AND_SENSOR = re.compile(r"R(\d)(\d)_S([\dGW])(\d)")
+_ROW_OF_CORNER_SENSOR = {"W": "0", "G": "1"}
+"""Wavefront and guide sensors of the corner rafts, drawn in two rows; in truth they turn with the corner."""
 _GAP = 0.35
 """Space between rafts, in detectors."""
 
@@ -134,7 +136,8 @@ def focal_plane(names: Mapping[int, str]) -> FocalPlane:
     if names and all(matches.values()):
         for number, match in matches.items():
             if match is not None:
-                raft_y, raft_x, y, x = (int(digit) for digit in match.groups())
+                digits = (_ROW_OF_CORNER_SENSOR.get(digit, digit) for digit in match.groups())
+                raft_y, raft_x, y, x = (int(digit) for digit in digits)
                 places[number] = (raft_x * (3 + _GAP) + x, raft_y * (3 + _GAP) + y)
     else:
         columns = max(1, round(len(names) ** 0.5))

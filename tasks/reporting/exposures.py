@@ -9,7 +9,10 @@ from tasks.reporting.contents import CalibrationContents
 from tasks.reporting.figures import MeanPoint
 from tasks.verification.model import DetectorStatistics, ExposureStatistics
 
-__all__ = ["first_and_next", "mean_points", "mean_statistic", "set_of"]
+__all__ = ["MANY_DETECTORS", "first_and_next", "mean_points", "mean_statistic", "set_of"]
+
+MANY_DETECTORS = 20
+"""From so many detectors on, a range leaves out the outer 5 percent on either side."""
 
 
 def set_of(plan: Mapping[str, Any], generation: Iterable[int]) -> tuple[int, ...]:
@@ -75,7 +78,10 @@ def _point(members: Sequence[ExposureStatistics], statistic: str, fails: bool) -
     amplifiers = [[values.get(statistic, math.nan) for values in one.amplifiers.values()] for one in members]
     levels = [_finite(values) for values in amplifiers]
     means = [fmean(values) for values in levels if values]
-    spread = levels[0] if len(members) == 1 else means
+    spread = sorted(levels[0] if len(members) == 1 else means)
+    if len(members) >= MANY_DETECTORS:
+        margin = round(0.05 * len(spread))
+        spread = spread[margin : len(spread) - margin]
     mean = median(means) if means else math.nan
     return MeanPoint(
         exposure=first.exposure,

@@ -16,7 +16,7 @@ from tasks.reporting.svg import GENERATION, VERIFICATION, WARN, Pixels, new_figu
 from tasks.reporting.times import clock_of, day_panels
 from tasks.verification.model import ExposureGroup
 
-__all__ = ["MeanPoint", "image_figure", "mean_against_time"]
+__all__ = ["MeanPoint", "image_figure", "mean_against_time", "mosaic_image"]
 
 _IMAGE_WIDTH = 470
 _MARGIN_LEFT, _MARGIN_RIGHT, _MARGIN_TOP, _MARGIN_BOTTOM = 62, 104, 10, 48
@@ -49,7 +49,7 @@ class MeanPoint:
     """Median over the detectors; NaN when nothing is known."""
     low: float
     high: float
-    """Smallest and largest value that it stands for: over amplifiers of one detector, or over detectors."""
+    """Range of what it stands for: the amplifiers of one detector, or the detectors."""
     fails: bool
     """Whether any test that no waiver covers fails in this exposure."""
 
@@ -72,28 +72,48 @@ def image_figure(
     description
         What is shown, for those who cannot see it.
     """
+    return _image(image, binning, unit, stretch, description)
+
+
+def mosaic_image(image: npt.NDArray[np.float32], *, unit: str, stretch: Stretch, description: str) -> Markup:
+    """Draw a picture of the focal plane, which has a colour bar but no axes; parameters as `image_figure`."""
+    return _image(image, None, unit, stretch, description)
+
+
+def _image(
+    image: npt.NDArray[np.float32], binning: int | None, unit: str, stretch: Stretch, description: str
+) -> Markup:
+    """Draw an image, with axes when the side of its blocks is known."""
     ny, nx = image.shape
-    plot_width = _IMAGE_WIDTH - _MARGIN_LEFT - _MARGIN_RIGHT
+    left_margin, bottom_margin = (_MARGIN_LEFT, _MARGIN_BOTTOM) if binning else (_MARGIN_TOP, _MARGIN_TOP)
+    plot_width = _IMAGE_WIDTH - left_margin - _MARGIN_RIGHT
     plot_height = round(plot_width * min(max(ny / nx, 0.4), 1.6))
-    width, height = _IMAGE_WIDTH, plot_height + _MARGIN_TOP + _MARGIN_BOTTOM
+    width, height = _IMAGE_WIDTH, plot_height + _MARGIN_TOP + bottom_margin
     with new_figure(width, height) as figure:
-        bottom, tall = _MARGIN_BOTTOM / height, plot_height / height
-        axes = figure.add_axes((_MARGIN_LEFT / width, bottom, plot_width / width, tall))
-        axes.set(xlim=(0, nx * binning), ylim=(0, ny * binning), xlabel="x (pixel)", ylabel="y (pixel)")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
-        left = (_MARGIN_LEFT + plot_width + _BAR_GAP) / width
+        bottom, tall = bottom_margin / height, plot_height / height
+        axes = figure.add_axes((left_margin / width, bottom, plot_width / width, tall))
+        axes.patch.set_visible(False)
+        if binning:
+            axes.set(xlim=(0, nx * binning), ylim=(0, ny * binning), xlabel="x (pixel)", ylabel="y (pixel)")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+        else:
+            axes.set_axis_off()
+        left = (left_margin + plot_width + _BAR_GAP) / width
         bar = figure.add_axes((left, bottom, _BAR_WIDTH / width, tall))
-        bar.set(xlim=(0, 1), ylim=(stretch.low, stretch.high), xticks=[])
-        bar.yaxis.tick_right()
-        bar.yaxis.set_label_position("right")
-        bar.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-        bar.yaxis.set_major_formatter(_plain_numbers())
-        bar.set_ylabel(unit or "ratio")
-        for one in (axes, bar):
-            one.patch.set_visible(False)
+        _draw_bar(bar, stretch, unit)
         pixels = [Pixels(axes, image_png(image, stretch)), Pixels(bar, colour_bar_png(stretch))]
         return to_svg(figure, description, pixels)
+
+
+def _draw_bar(bar: Axes, stretch: Stretch, unit: str) -> None:
+    bar.patch.set_visible(False)
+    bar.set(xlim=(0, 1), ylim=(stretch.low, stretch.high), xticks=[])
+    bar.yaxis.tick_right()
+    bar.yaxis.set_label_position("right")
+    bar.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    bar.yaxis.set_major_formatter(_plain_numbers())
+    bar.set_ylabel(unit or "ratio")
 
 
 def mean_against_time(points: Sequence[MeanPoint], *, quantity: str, unit: str, description: str) -> Markup:

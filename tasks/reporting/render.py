@@ -1,5 +1,6 @@
 """The campaign report: one HTML file with everything in it, that asks for nothing from anywhere."""
 
+from collections.abc import Mapping
 from functools import cache
 
 import jinja2
@@ -10,13 +11,16 @@ from tasks.reporting.causes import ExplainedCause, explain_causes
 from tasks.reporting.contents import ReportContents
 from tasks.reporting.selection_view import selection_view
 from tasks.reporting.times import date_of, iso_of
-from tasks.reporting.words import banner, commands, limits, number, plural
+from tasks.reporting.words import banner, commands, limits, number, plural, short
 from tasks.verification.model import ExposureGroup
 
 __all__ = ["render_report"]
 
 MOST_RESULTS = 2000
 """Single results listed under their causes in the whole report; more are counted."""
+
+MOST_OPEN = 24
+"""Causes of one kind in the open; more are folded away."""
 
 _KINDS = (
     ("fail", "Failures", "Each keeps its calibration from being verified."),
@@ -45,6 +49,7 @@ def render_report(contents: ReportContents) -> str:
         for order, one in enumerate(contents.calibrations)
     ]
     share = MOST_RESULTS // max(1, len(views))
+    names = {one.detector: one.name for view in views for one in view.ranked if one.name != str(one.detector)}
     causes = [cause for one in contents.calibrations for cause in explain_causes(one.verdict, share)]
     page = _templates().get_template("report.html.j2")
     return page.render(
@@ -58,6 +63,8 @@ def render_report(contents: ReportContents) -> str:
         ],
         commands=commands(contents),
         selection=selection_view(contents.plan),
+        detector_names=names,
+        most_open=MOST_OPEN,
         style=_style(),
     )
 
@@ -75,6 +82,7 @@ def _templates() -> jinja2.Environment:
         number=number,
         limits=limits,
         plural=plural,
+        short=short,
         date=date_of,
         iso=iso_of,
         where=_where,
@@ -94,11 +102,16 @@ def _style() -> Markup:
     return Markup(text)
 
 
-def _where(cause: ExplainedCause) -> str:
+def _where(cause: ExplainedCause, names: Mapping[int, str]) -> str:
     """Say where a cause lies, in a few words."""
     parts = []
-    if cause.cause.detector is not None:
-        parts.append(f"detector {cause.cause.detector}")
+    number = cause.cause.detector
+    if number is not None:
+        parts.append(
+            f"{names[number]} (detector {number})"
+            if len(names) > 1 and number in names
+            else f"detector {number}"
+        )
     if cause.cause.amplifier is not None:
         parts.append(cause.cause.amplifier)
     return ", ".join(parts)

@@ -21,6 +21,7 @@ __all__ = [
     "limits",
     "number",
     "plural",
+    "short",
 ]
 
 WAITING = frozenset({"verified", "failed-verification", "awaiting-approval"})
@@ -84,15 +85,15 @@ def limits(result: TestResult) -> str:
     """Return the limits of a result in words, empty when it has none."""
     lower, upper = result.lower_limit, result.upper_limit
     if lower is not None and upper is not None:
-        return f"±{_short(upper)}" if lower == -upper and upper > 0 else f"{_short(lower)} … {_short(upper)}"
+        return f"±{short(upper)}" if lower == -upper and upper > 0 else f"{short(lower)} … {short(upper)}"
     if upper is not None:
-        return f"≤ {_short(upper)}"
-    return "" if lower is None else f"≥ {_short(lower)}"
+        return f"≤ {short(upper)}"
+    return "" if lower is None else f"≥ {short(lower)}"
 
 
-def _short(limit: float) -> str:
-    """Return a limit without the zeros that people did not write."""
-    text = number(limit)
+def short(value: float | None) -> str:
+    """Return a value as `number` does, without zeros at its end."""
+    text = number(value)
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
@@ -115,7 +116,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "missing"}[value]
     if isinstance(value, float):
-        return number(value)
+        return short(value)
     if isinstance(value, list | tuple):
         shown = ", ".join(_plain(one) for one in value[:_LONGEST_LIST])
         return shown + (f" and {len(value) - _LONGEST_LIST} more" if len(value) > _LONGEST_LIST else "")

@@ -199,7 +199,7 @@ def _row(exposure: int, key: str, role: str, reason: str, evidence: dict[str, ob
 
 
 class OnDemand(dict):
-    """Images by detector, made when asked for, as a caller reads them from the Butler; notes what was asked."""
+    """Images by detector, made when asked for, as from the Butler; notes what was asked for."""
 
     def __init__(self, make, detectors):
         super().__init__(dict.fromkeys(detectors))
@@ -239,6 +239,9 @@ def calibration(
         statistics=measured,
         amplifier_tests=tests,
         combined=OnDemand(lambda detector: combined_image(key, detector, shape), detectors),
+        thumbnails={
+            detector: combined_image(key, detector, (25, 25)) for detector in detectors if len(detectors) > 1
+        },
         residuals=OnDemand(lambda detector: residuals(key, detector, shape), drawn),
         generation=tuple(frame[0] for frame in frames if frame[1] is ExposureGroup.GENERATION),
         verification=tuple(frame[0] for frame in frames if frame[1] is ExposureGroup.VERIFICATION),
@@ -271,7 +274,7 @@ def report(calibrations: tuple[CalibrationContents, ...], instrument: str = "LAT
 
 
 def one_ccd() -> ReportContents:
-    """Return LATISS: a bias with a waiver and a warning, a dark that fails, a good flat and an unknown one."""
+    """Return LATISS: a bias with a waiver and a warning, a dark that fails, a good flat, an unknown one."""
     everything = range(len(exposures_of("bias")))
     names = tuple(amplifier.name for amplifier in camera("LATISS").detectors[0].layout().amplifiers)
     bias = {(0, "C06", n): {"NOISE": 9.7, "CR_NOISE": 9.66, "EXPECTED_NOISE": 8.0} for n in everything}
