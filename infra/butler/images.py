@@ -36,6 +36,7 @@ _PLANE_NAMES = {
 _SKY_CARD = re.compile(
     r"WCSAXES|RADESYS|EQUINOX|LONPOLE|LATPOLE|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d+|(CD|PC|PV)\d+_\d+"
 )
+_OTHER_DATASETS = ("LSST CALIB RUN ", "LSST CALIB UUID ", "LSST CALIB DATE ")
 _VOLATILE = ("CALIB_CREATION_DATETIME", "CALIB_CREATION_DATE", "CALIB_CREATION_TIME")
 
 
@@ -94,13 +95,9 @@ def image_digest(calibration: CalibrationImage) -> str:
     for plane in (calibration.image, calibration.mask, calibration.variance):
         digest.update(f"{plane.dtype.str}{plane.shape}".encode())
         digest.update(np.ascontiguousarray(plane).tobytes())
-    for key in sorted(calibration.metadata):
-        if (
-            key not in _VOLATILE
-            and not key.startswith("LSST CALIB UUID")
-            and not key.startswith("LSST CALIB RUN")
-        ):
-            digest.update(f"{key}={calibration.metadata[key]!r}\n".encode())
+    for key, value in sorted(calibration.metadata.items()):
+        if key not in _VOLATILE and not key.startswith(_OTHER_DATASETS):
+            digest.update(f"{key}={value!r}\n".encode())
     return digest.hexdigest()
 
 
