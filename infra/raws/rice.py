@@ -45,6 +45,96 @@ def _type_leading_zeros(typing_context: Any, word: Any) -> Any:
 _load_big_endian: Any = intrinsic(_type_load)
 _leading_zeros: Any = intrinsic(_type_leading_zeros)
 
+
+@numba.njit(cache=True, nogil=True)
+def _decode_row(
+    buffer: NDArray[np.uint8],
+    start: int,
+    length: int,
+    row_length: int,
+    bytes_per_pixel: int,
+    block_size: int,
+    mosaic: NDArray[np.int32],
+    y: Any,
+    x: Any,
+    x_step: int,
+) -> bool:
+    """Decode one row; False if it is corrupt. Parameters as of `decode_rows`."""
+    one = np.uint64(1)
+    code_bits = _CODE_BITS[bytes_per_pixel]
+    code_plain = _CODE_PLAIN[bytes_per_pixel]
+    pixel_bits = 8 * bytes_per_pixel
+    # Sums run over 64 bits; a shift up and down again cuts them to the pixel's width and extends the sign.
+    unused = np.uint64(64 - pixel_bits)
+    n_bits = 8 * length
+    if n_bits < pixel_bits:
+        return False
+    last = _load_big_endian(buffer, start) >> unused
+    bit: Any = pixel_bits
+    done = 0
+    while done < row_length:
+        if bit + code_bits > n_bits:
+            return False
+        word = _load_big_endian(buffer, start + (bit >> 3)) << np.uint64(bit & 7)
+        left: Any = 64 - (bit & 7) - code_bits
+        code = np.int64(word >> np.uint64(64 - code_bits))
+        word <<= np.uint64(code_bits)
+        bit += code_bits
+        end = min(done + block_size, row_length)
+        if code == 0:
+            pixel = np.int32(np.int64(last << unused) >> np.int64(unused))
+            for _ in range(done, end):
+                mosaic[y, np.uint64(x)] = pixel
+                x += x_step
+        elif code == code_plain:
+            if bit + (end - done) * pixel_bits > n_bits:
+                return False
+            for _ in range(done, end):
+                word = _load_big_endian(buffer, start + (bit >> 3)) << np.uint64(bit & 7)
+                step = word >> unused
+                bit += pixel_bits
+                last += (step >> one) ^ (~(step & one) + one)
+                mosaic[y, np.uint64(x)] = np.int32(np.int64(last << unused) >> np.int64(unused))
+                x += x_step
+        elif code > code_plain:
+            return False
+        else:
+            low_bits = np.uint64(code - 1)
+            to_low = np.uint64(64 - code)
+            for _ in range(done, end):
+                zeros: Any = _leading_zeros(word)
+                high: Any = zeros
+                if zeros + code >= left:
+                    # Not all of it is loaded; past the row's end nothing is, whatever stands there.
+                    if bit > n_bits:
+                        return False
+                    word = _load_big_endian(buffer, start + (bit >> 3)) << np.uint64(bit & 7)
+                    zeros = _leading_zeros(word)
+                    run: Any = np.int64(0)
+                    while zeros > 31:  # a long run of zeros, counted piece by piece
+                        bit += 32
+                        if bit >= n_bits:
+                            return False
+                        word = _load_big_endian(buffer, start + (bit >> 3)) << np.uint64(bit & 7)
+                        zeros = _leading_zeros(word)
+                        run += 32
+                    left = 64 - (bit & 7)
+                    high = zeros + run
+                # The one that ends the run stands above the low bits: it is taken off the high part.
+                step = (np.uint64(high - 1) << low_bits) + (word << np.uint64(zeros) >> to_low)
+                last += (step >> one) ^ (~(step & one) + one)
+                mosaic[y, np.uint64(x)] = np.int32(np.int64(last << unused) >> np.int64(unused))
+                x += x_step
+                used = zeros + code
+                word <<= np.uint64(used)
+                left -= used
+                bit += used
+        if bit > n_bits:
+            return False
+        done = end
+    return True
+
+
 _SIGNATURE = (
     "int64(uint8[::1], int64[::1], int64[::1], int64, int64, int64, "
     "int32[:, ::1], int64, int64, int64, int64)"
@@ -97,87 +187,24 @@ def decode_rows(
     code - 1 low bits of each follow the high part, which is counted in zero bits up to a one. A difference d
     >= 0 is 2 d, one below zero -2 d - 1. Sums wrap at the pixel's width.
     """
-    one = np.uint64(1)
-    code_bits = _CODE_BITS[bytes_per_pixel]
-    code_plain = _CODE_PLAIN[bytes_per_pixel]
-    pixel_bits = 8 * bytes_per_pixel
-    to_pixel = np.uint64(64 - pixel_bits)
-    to_code = np.uint64(64 - code_bits)
-    pixel_mask = ~np.uint64(0) >> to_pixel
-    sign = np.int64(0) if bytes_per_pixel == 1 else np.int64(1) << (pixel_bits - 1)
     for row in range(starts.size):
-        start = starts[row]
-        n_bits = 8 * lengths[row]
-        if n_bits < pixel_bits:
+        y = np.uint64(y_first + row * y_step)
+        if not _decode_row(
+            buffer,
+            starts[row],
+            lengths[row],
+            row_length,
+            bytes_per_pixel,
+            block_size,
+            mosaic,
+            y,
+            x_first,
+            x_step,
+        ):
             return row
-        y = y_first + row * y_step
-        x = x_first
-        last = _load_big_endian(buffer, start) >> to_pixel
-        bit: Any = pixel_bits
-        done = 0
-        while done < row_length:
-            if bit + code_bits > n_bits:
-                return row
-            word = _load_big_endian(buffer, start + (bit >> 3)) << np.uint64(bit & 7)
-            code = np.int64(word >> to_code)
-            bit += code_bits
-            end = min(done + block_size, row_length)
-            if code == 0:
-                pixel = np.int32((np.int64(last) ^ sign) - sign)
-                for _ in range(done, end):
-                    mosaic[y, x] = pixel
-                    x += x_step
-            elif code == code_plain:
-                if bit + (end - done) * pixel_bits > n_bits:
-                    return row
-                for _ in range(done, end):
-                    word = _load_big_endian(buffer, start + (bit >> 3)) << np.uint64(bit & 7)
-                    step = word >> to_pixel
-                    bit += pixel_bits
-                    last = (last + ((step >> one) ^ (~(step & one) + one))) & pixel_mask
-                    mosaic[y, x] = np.int32((np.int64(last) ^ sign) - sign)
-                    x += x_step
-            elif code > code_plain:
-                return row
-            else:
-                low_bits = np.uint64(code - 1)
-                to_low = np.uint64(64 - code)  # after one more shift, so that 0 low bits need no shift by 64
-                left: Any = 0
-                for _ in range(done, end):
-                    if left < 32:
-                        if bit > n_bits:
-                            return row
-                        word = _load_big_endian(buffer, start + (bit >> 3)) << np.uint64(bit & 7)
-                        left = 57
-                    zeros = _leading_zeros(word)
-                    if zeros + code > left:
-                        # More than fits: count on from here, never past the end of the row.
-                        zeros = np.int64(0)
-                        run = np.int64(56)
-                        while run == 56:
-                            word = _load_big_endian(buffer, start + (bit >> 3)) << np.uint64(bit & 7)
-                            run = min(_leading_zeros(word), np.int64(56))
-                            zeros += run
-                            bit += run
-                            if bit >= n_bits:
-                                return row
-                        word = _load_big_endian(buffer, start + (bit >> 3)) << np.uint64(bit & 7)
-                        left = 57
-                        used: Any = code
-                        low = (word << one) >> one >> to_low
-                    else:
-                        used = zeros + code
-                        low = (word << np.uint64(zeros) << one) >> one >> to_low
-                    step = ((np.uint64(zeros) << low_bits) | low) & pixel_mask
-                    last = (last + ((step >> one) ^ (~(step & one) + one))) & pixel_mask
-                    mosaic[y, x] = np.int32((np.int64(last) ^ sign) - sign)
-                    x += x_step
-                    word <<= np.uint64(used)
-                    left -= used
-                    bit += used
-            if bit > n_bits:
-                return row
-            done = end
+        if bytes_per_pixel == 1:  # the only ones without a sign
+            for number in range(row_length):
+                mosaic[y, np.uint64(x_first + number * x_step)] &= 0xFF
     return -1
 
 
