@@ -56,13 +56,13 @@ class Candidate:
 
 
 def find_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
-    """Yield files as given, and the FITS files below folders in the order of their names, each once."""
+    """Yield files as given, and the FITS files in folders (not deeper) by their names, each once."""
     seen: set[Path] = set()
     for given in paths:
         path = Path(os.path.abspath(given))
         found = [path]
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.name.lower().endswith(_RAW_SUFFIXES))
+            found = sorted(file for file in path.iterdir() if file.name.lower().endswith(_RAW_SUFFIXES))
         for file in found:
             if file not in seen:
                 seen.add(file)

@@ -17,6 +17,7 @@ from infra.instruments import camera
 from infra.instruments.butler_instruments import instrument_class_name
 from infra.instruments.geometry import SegmentModel
 from infra.raws import raw_file_from_image, read_raw
+from infra.raws.batch import RawBatch
 from infra.raws.ingest import ingest_raws
 from infra.raws.quick_statistics import QuickStatistics
 from tests.raws.small_raws import primary_cards, raw_bytes, stored_segments, write_raw
@@ -295,3 +296,32 @@ def test_a_file_that_took_the_place_of_another_detectors_is_not_read(butler, tmp
 def test_an_unknown_way_of_transfer_is_refused(butler, tmp_path):
     with pytest.raises(UsageError, match="one of copy, symlink, hardlink, direct"):
         ingest_raws(butler, [tmp_path], transfer="teleport")
+
+
+def test_two_ingests_at_the_same_time_make_one_raw(butler, tmp_path, monkeypatch):
+    """The second looks before the first has written and writes after it."""
+    path = write_raw(tmp_path / "a.fits", 1)
+    ingest_raws(butler, [path], transfer="copy")
+    monkeypatch.setattr(RawBatch, "_held", lambda self, candidates: {})
+    assert not ingest_raws(butler, [path], transfer="copy").refused
+    assert len(held(butler)) == 1
+    assert raw_file_from_image(butler.get(held(butler)[0])).layout == read_raw(path).layout
+
+
+def test_folders_are_read_and_what_lies_below_them_is_not(butler, tmp_path):
+    folder = tmp_path / "night"
+    (folder / "truth").mkdir(parents=True)
+    write_raw(folder / "b.fits", 2)
+    write_raw(folder / "a.fits.gz", 1)
+    write_raw(folder / "truth" / "c.fits", 3)
+    (folder / "notes.txt").write_text("clouds")
+    report = ingest_raws(butler, [folder])
+    assert [raw.path.name for raw in report.ingested] == ["a.fits.gz", "b.fits"]
+    assert not report.refused
+
+
+def test_progress_is_told_file_by_file(butler, tmp_path):
+    paths = [write_raw(tmp_path / f"{number}.fits", number) for number in (1, 2, 3)]
+    told: list[tuple[int, int]] = []
+    ingest_raws(butler, paths, on_progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]

@@ -294,3 +294,29 @@ def test_a_real_frame_of_an_e2v_sensor(test_data):
         np.median(raw.image[box.slices]) for box in (corner.data_box, corner.serial_overscan_box)
     )
     assert data > overscan + 10000
+
+
+def test_rows_that_fell_back_to_gzip_are_left_to_astropy(tmp_path):
+    """CFITSIO stores single rows in GZIP_COMPRESSED_DATA when Rice does not pay."""
+    segments = stored_segments()
+    path = write(tmp_path / "raw.fits", segments)
+    with fits.open(path, disable_image_compression=True) as hdus:
+        for hdu, (name, image) in zip(hdus[1:17], segments.items(), strict=True):
+            if name != "C13":
+                continue
+            rice = [np.frombuffer(bytes(row), np.uint8) for row in hdu.data["COMPRESSED_DATA"]]
+            zipped = [np.array([], np.uint8)] * len(rice)
+            rice[3] = np.array([], np.uint8)
+            zipped[3] = np.frombuffer(gzip.compress(image[3].astype(">i4").tobytes()), np.uint8)
+            columns = [
+                fits.Column(name="COMPRESSED_DATA", format="PB()", array=np.array(rice, dtype=object)),
+                fits.Column(name="GZIP_COMPRESSED_DATA", format="PB()", array=np.array(zipped, dtype=object)),
+            ]
+            table = fits.BinTableHDU.from_columns(columns)
+            for card in hdu.header.cards:
+                if card.keyword.startswith("Z") or card.keyword in ("EXTNAME", "DATASEC", "CHANNEL"):
+                    table.header[card.keyword] = card.value
+        hdus[4] = table
+        hdus.writeto(tmp_path / "mixed.fits")
+    raw = read_raw(tmp_path / "mixed.fits")
+    np.testing.assert_array_equal(raw.image, mosaic_of(segments, raw.layout))
