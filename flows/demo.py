@@ -55,7 +55,10 @@ def run_demo(directory: Path, night: str = "demo", *, full: bool = False) -> Dem
     raws, repository, site = directory / "raw", directory / "repo", directory / SITE
     say(f"simulating a calibration night in {raws}")
     truth = simulate_night(
-        load_night_spec(night), raws, full=full, progress=lambda done, total: advance("simulating", done, total)
+        load_night_spec(night),
+        raws,
+        full=full,
+        progress=lambda done, total: advance("simulating", done, total),
     )
     say("making two repositories: the one calibrations are made in, and a remote site")
     profile = _demo_profile(directory, site)
@@ -64,7 +67,9 @@ def run_demo(directory: Path, night: str = "demo", *, full: bool = False) -> Dem
     report = take_in(repository, None, [raws])
     say(f"ingested {len(report.ingested)} raws, refused {len(report.refused)}")
     campaign = produce(
-        ProduceParameters(repository=repository, day_obs=truth.day_obs, ticket="DM-00000", tag="demo", producer="demo")
+        ProduceParameters(
+            repository=repository, day_obs=truth.day_obs, ticket="DM-00000", tag="demo", producer="demo"
+        )
     )
     _approve(repository, campaign, truth.day_obs)
     release(ReleaseParameters(repository=repository, campaign=campaign))

@@ -25,7 +25,7 @@ _FLOW = "release"
 
 
 def open_release_run(repository: Path, profile: Path | None, campaign: str) -> UUID | None:
-    """Start the release run whose form is the gate, where a deployment serves it; repeating it starts no other.
+    """Start the release run whose form is the gate, where a deployment serves it; once for a campaign.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def open_release_run(repository: Path, profile: Path | None, campaign: str) -> U
         )
     if not found:
         return None
-    run = run_deployment(
+    run: Any = run_deployment(
         found[0].id,
         parameters={"parameters": _parameters(repository, profile, campaign)},
         timeout=0,

@@ -35,7 +35,8 @@ class ProduceParameters(_Parameters):
 
     day_obs: Annotated[int, Field(description="Observing day, such as 20240318", ge=19700101, le=99991231)]
     calibrations: Annotated[
-        tuple[str, ...], Field(description="Only these, such as bias or flat-r; all of the profile by default")
+        tuple[str, ...],
+        Field(description="Only these, such as bias or flat-r; all of the profile by default"),
     ] = ()
     exposures: Annotated[tuple[int, ...], Field(description="Only these exposures")] = ()
     ticket: Annotated[str | None, Field(description="Ticket in the names of collections")] = None
@@ -43,7 +44,9 @@ class ProduceParameters(_Parameters):
     override_reason: Annotated[
         str | None, Field(description="Why exposures that the rules forbid are used all the same")
     ] = None
-    new: Annotated[bool, Field(description="Open another campaign though one of the day is unfinished")] = False
+    new: Annotated[bool, Field(description="Open another campaign though one of the day is unfinished")] = (
+        False
+    )
     producer: Annotated[str, Field(description="Who asked for it")] = Field(default_factory=current_user)
 
 

@@ -66,7 +66,7 @@ def _capitalised(key: CalibrationKey) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CampaignName:
-    """One campaign: (instrument, ticket, tag, rerun), such as LATISS / DM-43525 / lowerSetTemp / 20240326a."""
+    """Instrument, ticket, tag and rerun, such as LATISS / DM-43525 / lowerSetTemp / 20240326a."""
 
     instrument: str
     ticket: str

@@ -43,7 +43,7 @@ class Workspace:
 
 
 def profile_path(repository: Path, explicit: Path | None = None) -> Path:
-    """Return the profile in force: the one asked for, else the one ``calprod init`` left in the repository."""
+    """Return the profile in force: the one asked for, else the one ``calprod init`` left there."""
     if explicit is not None:
         return explicit
     return repository / _PROFILE
@@ -67,7 +67,8 @@ def open_workspace(repository: Path, profile: Path | None = None) -> Iterator[Wo
     path = profile_path(repository, profile)
     if not path.is_file():
         raise UsageError(
-            f"{repository} has no profile at {path}", "adopt the repository with: calprod init REPO --instrument NAME"
+            f"{repository} has no profile at {path}",
+            "adopt the repository with: calprod init REPO --instrument NAME",
         )
     settings = load_profile(path)
     with Ledger.open(settings.ledger or f"sqlite:///{repository}/calprod/ledger.sqlite3") as ledger:

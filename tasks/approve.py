@@ -24,10 +24,14 @@ class DecisionInput(RunInput):
     decision: Literal["approve", "reject"] = Field(title="Decision")
     reviewer: str = Field(title="Reviewer", description="Who decides, as named in the profile")
     calibrations: list[str] = Field(
-        default_factory=list, title="Only these calibrations", description="Such as bias or flat-r; none means all"
+        default_factory=list,
+        title="Only these calibrations",
+        description="Such as bias or flat-r; none means all",
     )
     begin_day_obs: int | None = Field(
-        default=None, title="First day of validity", description="day_obs, such as 20240318; needed to approve"
+        default=None,
+        title="First day of validity",
+        description="day_obs, such as 20240318; needed to approve",
     )
     end_day_obs: int | None = Field(
         default=None, title="Last day of validity", description="day_obs, itself covered; empty for open"
@@ -60,7 +64,9 @@ def ask_for_decision(repository: Path, profile: Path | None, campaign: str) -> t
     return waiting
 
 
-def initial_input(workspace: Workspace, campaign: CampaignRecord, refused: str | None = None) -> type[DecisionInput]:
+def initial_input(
+    workspace: Workspace, campaign: CampaignRecord, refused: str | None = None
+) -> type[DecisionInput]:
     """Return the form with its question, and with why the last answer was refused, if it was."""
     return DecisionInput.with_initial_data(
         description=question_text(workspace, campaign, refused), begin_day_obs=campaign.day_obs

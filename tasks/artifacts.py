@@ -1,4 +1,4 @@
-"""What people see of a run in Prefect's pages: tables and text, kept with the run and, by key, over all runs."""
+"""What people see of a run in Prefect's pages: tables and text, with a history over runs by key."""
 
 import html
 import re

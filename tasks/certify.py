@@ -68,7 +68,9 @@ def _certify_one(
             collection,
             approval.candidate.refs,
             approval.validity,
-            expected=ExpectedCoverage(detectors_of(butler, campaign.name.instrument, planned.generation), filters),
+            expected=ExpectedCoverage(
+                detectors_of(butler, campaign.name.instrument, planned.generation), filters
+            ),
             chain=default_chain(campaign.name.instrument),
         )
         result.digest = approval.digest
@@ -78,7 +80,7 @@ def _certify_one(
 
 def certify_command(run: str, collection: str, dataset_type: str, validity: Validity) -> str:
     """Return the ``butler`` command that certifies a RUN's datasets."""
-    timespan = validity.timespan()
-    begin = "" if timespan.begin is None else f" --begin-date {timespan.begin.tai.isot}"
-    end = "" if timespan.end is None else f" --end-date {timespan.end.tai.isot}"
+    first, _, last = validity.text().partition("..")
+    begin = f" --begin-date {first}" if first else ""
+    end = f" --end-date {last}" if last else ""
     return f'butler certify-calibrations "$REPO" {run} {collection} {dataset_type}{begin}{end}'

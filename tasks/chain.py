@@ -30,7 +30,7 @@ def chain_stage(
 def chain_round(
     workspace: Workspace, campaign: CampaignRecord, current: ReleaseRound
 ) -> tuple[ChainEdit, ChainEdit]:
-    """Put the round's collections first in the ticket's chain, and the ticket's chain first in the default one.
+    """Put the round's collections first in the ticket's chain, and that first in the default chain.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def chain_round(
                 "default_chain": {"before": default.before, "after": default.after},
             },
             command=(
-                f'butler collection-chain "$REPO" {name.ticket_chain} {collection} --mode prepend\n'
+                f'butler collection-chain "$REPO" {name.ticket_chain} {",".join(new)} --mode prepend\n'
                 f'butler collection-chain "$REPO" {top} {name.ticket_chain} --mode prepend'
             ),
         ):
@@ -69,5 +69,8 @@ def _chain_ticket(butler: Butler, chain: str, new: list[str]) -> ChainEdit:
     """Put collections that the chain does not hold yet in front of those it holds."""
     present = children(butler, chain) or ()
     return set_ticket_chain(
-        butler, chain, (*(name for name in new if name not in present), *present), seen=children(butler, chain)
+        butler,
+        chain,
+        (*(name for name in new if name not in present), *present),
+        seen=children(butler, chain),
     )

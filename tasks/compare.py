@@ -88,5 +88,3 @@ def compare_all(workspace: Workspace, sites: tuple[str, ...] = (), *, fresh: boo
     matching = len(prints) if not differences else 0
     say(f"{matching} sites match" if matching > 1 else "sites compared")
     return Comparison(tuple(prints), differences, problems)
-
-

@@ -50,7 +50,9 @@ def generate_calibration(workspace: Workspace, campaign: CampaignRecord, key: st
         result.command = request.command(pipeline=pipeline_argument(request.pipeline))
         result.parameters = {
             "run": outcome.run,
-            "priors": [{"calibration": one.calibration, "run": one.run, "uuids": one.uuids} for one in priors],
+            "priors": [
+                {"calibration": one.calibration, "run": one.run, "uuids": one.uuids} for one in priors
+            ],
             "configuration": outcome.configuration,
             "where": request.where,
         }

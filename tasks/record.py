@@ -13,7 +13,6 @@ from tasks.campaigns.store import load_campaign
 __all__ = ["record"]
 
 
-
 @task
 def record(repository: Path, profile: Path | None, campaign: str) -> None:
     """Write the replay script of a campaign beside its report."""

@@ -108,7 +108,7 @@ def judge(
 
 
 def known_artefacts(campaign: CampaignRecord, key: str) -> dict[int, str]:
-    """Return the exposures whose own artefact is no fault of the calibration: first ones, and after saturated ones."""
+    """Return the exposures with an artefact of their own: first ones, and those after saturated ones."""
     found: dict[int, str] = {}
     for row in campaign.plan["exposures"]:
         evidence = row["evidence"]

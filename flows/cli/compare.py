@@ -12,7 +12,9 @@ from flows.cli.output import console, print_json, print_table
 @click.command("compare", short_help="prove that sites resolve the same calibrations")
 @click.argument("sites", nargs=-1, metavar="[SITE]...")
 @repository_option
-@click.option("--fresh", is_flag=True, help="Read every byte instead of trusting files that have not changed.")
+@click.option(
+    "--fresh", is_flag=True, help="Read every byte instead of trusting files that have not changed."
+)
 @profile_option
 @as_json
 @click.pass_context
@@ -42,7 +44,8 @@ def command(
             {
                 "match": result.match,
                 "sites": [
-                    {"site": one.site, "digest": one.digest, "datasets": one.datasets} for one in result.fingerprints
+                    {"site": one.site, "digest": one.digest, "datasets": one.datasets}
+                    for one in result.fingerprints
                 ],
                 "differences": [asdict(one) for one in result.differences],
                 "permissions": list(result.problems),

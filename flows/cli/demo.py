@@ -13,7 +13,9 @@ _MARK = ".calprod-demo"
 
 
 @click.command("demo", short_help="a simulated night, all the way to two matching sites")
-@click.argument("directory", metavar="[DIR]", default="calprod-demo", type=click.Path(path_type=Path, file_okay=False))
+@click.argument(
+    "directory", metavar="[DIR]", default="calprod-demo", type=click.Path(path_type=Path, file_okay=False)
+)
 @click.option("--night", default="demo", show_default=True, metavar="SPEC", help="Night specification.")
 @click.option("--full", is_flag=True, help="Full-size frames instead of reduced ones.")
 @click.pass_context
@@ -47,7 +49,13 @@ def command(context: click.Context, directory: Path, night: str, full: bool) -> 
     print_table(
         ("calibration", "state", "verdict", "certified in", "image digest"),
         [
-            (one["calibration"], one["state"], one["verdict"], ", ".join(one["certified"]), data["image_digest"][:16])
+            (
+                one["calibration"],
+                one["state"],
+                one["verdict"],
+                ", ".join(one["certified"]),
+                data["image_digest"][:16],
+            )
             for one in summary["calibrations"]
             for data in one["datasets"]
         ],
@@ -70,7 +78,10 @@ def _print_faults(faults: dict[int, str], plan: list[dict[str, object]]) -> None
     said = {row["exposure"]: row for row in plan if row["role"] == "excluded"}
     print_table(
         ("exposure", "planted fault", "what the plan says"),
-        [(exposure, fault, said.get(exposure, {}).get("reason", "NOT NAMED")) for exposure, fault in faults.items()],
+        [
+            (exposure, fault, said.get(exposure, {}).get("reason", "NOT NAMED"))
+            for exposure, fault in faults.items()
+        ],
         title="Faults planted in the night",
     )
 

@@ -7,6 +7,7 @@ import click
 
 from flows.cli.options import as_json, profile_option, repository_argument
 from flows.cli.output import console, print_json, print_table
+from infra.ledger import Exclusion
 
 
 @click.command("exclude", short_help="keep an exposure, detector or amplifier out of every selection")
@@ -42,7 +43,6 @@ def command(
     Example: calprod exclude repo --exposure 2024031800017 --reason "dome lights on"
     """
     from flows.parameters import current_user
-    from infra.ledger import Exclusion
     from infra.workspace import open_workspace
 
     who = author or current_user()
@@ -69,10 +69,12 @@ def command(
                 expires=expires.replace(tzinfo=UTC) if expires else None,
             )
         )
-    console.print(f"excluded; take it back with: calprod exclude {repository} --lift {made.sequence} --reason TEXT")
+    console.print(
+        f"excluded; take it back with: calprod exclude {repository} --lift {made.sequence} --reason TEXT"
+    )
 
 
-def _show(found: tuple["Exclusion", ...], as_json: bool) -> None:  # noqa: F821 (imported late: start-up time)
+def _show(found: tuple[Exclusion, ...], as_json: bool) -> None:
     columns = ("sequence", "exposure", "detector", "amplifier", "calibration", "reason", "author", "expires")
     rows = [tuple(getattr(one, name) for name in columns) for one in found]
     if as_json:

@@ -1,12 +1,15 @@
 """``calprod ingest``: raw files into a repository, what they showed into the ledger."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from flows.cli.options import as_json, profile_option, repository_argument
 from flows.cli.output import console, print_json, print_table
 from flows.cli.progress import showing_progress
+
+type Transfer = Literal["direct", "copy", "symlink", "hardlink"]
 
 
 @click.command("ingest", short_help="take raw files into a repository")
@@ -27,7 +30,7 @@ def command(
     context: click.Context,
     repository: Path,
     files: tuple[Path, ...],
-    transfer: str,
+    transfer: Transfer,
     profile: Path | None,
     as_json: bool,
 ) -> None:
@@ -47,7 +50,8 @@ def command(
         print_json(report.to_json())
     else:
         console.print(
-            f"{len(report.ingested)} ingested, {len(report.skipped)} there already, {len(report.refused)} refused"
+            f"{len(report.ingested)} ingested, {len(report.skipped)} there already,"
+            f" {len(report.refused)} refused"
         )
         if report.refused:
             print_table(("refused", "reason"), [(one.path.name, one.reason) for one in report.refused])

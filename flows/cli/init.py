@@ -36,7 +36,9 @@ def command(
     """
     initialise(repository, instrument, registry=registry, namespace=namespace, profile=profile)
     console.print(f"{repository} is ready for {instrument}")
-    console.print(f"edit {repository / 'calprod' / 'profile.yaml'} to say which calibrations to make, and how")
+    console.print(
+        f"edit {repository / 'calprod' / 'profile.yaml'} to say which calibrations to make, and how"
+    )
 
 
 def initialise(

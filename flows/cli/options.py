@@ -1,4 +1,4 @@
-"""Arguments and options that verbs share, spelled as in ``butler`` and ``pipetask`` where they exist there."""
+"""Arguments and options that verbs share, spelled as in ``butler`` and ``pipetask`` where those have them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +44,7 @@ as_json: _Decorator = click.option("--json", "as_json", is_flag=True, help="Prin
 """Machine-readable output."""
 
 
-class DayObs(click.ParamType):
+class DayObs(click.ParamType[int]):
     """An observing day: YYYYMMDD or YYYY-MM-DD, and one that exists."""
 
     name = "DAY"

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
 from rich.status import Status
 
 from flows.cli.output import console
@@ -33,13 +34,13 @@ class _Lines:
         self._tenths: dict[str, int] = {}
 
     def say(self, line: str) -> None:
-        print(line, flush=True)
+        click.echo(line)
 
     def advance(self, work: str, done: int, total: int) -> None:
         tenth = 10 * done // max(total, 1)
         if tenth > self._tenths.get(work, 0):
             self._tenths[work] = tenth
-            print(f"{work}: {done} of {total}", flush=True)
+            click.echo(f"{work}: {done} of {total}")
 
 
 @contextmanager

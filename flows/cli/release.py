@@ -15,7 +15,7 @@ from flows.cli.summary import print_states
 @repository_option
 @profile_option
 def command(campaign: str, repository: Path, profile: Path | None) -> None:
-    """Release what was approved of CAMPAIGN: certify, chain, export, sync to every site, prove that they match.
+    """Release what was approved of CAMPAIGN: certify, chain, export, sync to every site, prove they match.
 
     It can be killed at any moment and run again.
 

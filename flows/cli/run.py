@@ -15,8 +15,12 @@ from flows.cli.summary import print_states
 @repository_argument
 @click.option("--day-obs", type=day_obs, required=True, help="Observing day, such as 20240318.")
 @click.option("--calib", callback=comma_separated, metavar="NAMES", help="Only these: bias,dark or flat-r.")
-@click.option("--exposures", callback=comma_separated, metavar="IDS", help="Combine these exposures and no others.")
-@click.option("--override-reason", metavar="TEXT", help="Why exposures that the rules forbid are used all the same.")
+@click.option(
+    "--exposures", callback=comma_separated, metavar="IDS", help="Combine these exposures and no others."
+)
+@click.option(
+    "--override-reason", metavar="TEXT", help="Why exposures that the rules forbid are used all the same."
+)
 @click.option("--ticket", metavar="TICKET", help="Ticket in the names of collections.")
 @click.option("--tag", metavar="WORD", help="Short word in the names of collections.")
 @click.option("--new", is_flag=True, help="Open another campaign though one of the day is unfinished.")
@@ -68,14 +72,18 @@ def command(
     with showing_progress(f"producing calibrations of {day_obs}"):
         campaign = produce(parameters)
     print_states(repository, profile, campaign)
-    console.print(f"decide with: calprod approve {campaign} -b {repository} --reviewer NAME --begin {day_obs}")
+    console.print(
+        f"decide with: calprod approve {campaign} -b {repository} --reviewer NAME --begin {day_obs}"
+    )
 
 
 def exposure_ids(texts: tuple[str, ...]) -> tuple[int, ...]:
     """Read exposure IDs; a wrong one is a usage error."""
     wrong = [text for text in texts if not text.isdigit()]
     if wrong:
-        raise click.BadParameter(f"'{wrong[0]}' is not an exposure ID, such as 2024031800012", param_hint="--exposures")
+        raise click.BadParameter(
+            f"'{wrong[0]}' is not an exposure ID, such as 2024031800012", param_hint="--exposures"
+        )
     return tuple(int(text) for text in texts)
 
 
@@ -96,7 +104,7 @@ def _say_what_would_be_done(
     with open_workspace(repository, profile) as workspace, open_butler(workspace.repository) as butler:
         plan = plan_day(workspace, butler, day, calibrations=calib, overrides=overrides)
     print_plan(plan)
-    for key in plan.keys():
+    for key in plan.keys():  # noqa: SIM118 - a plan is no dict
         console.print(
             f"would combine {len(plan.generation(key))} exposures into {key}"
             f" and test it on {len(plan.verification(key))} more"

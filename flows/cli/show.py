@@ -32,7 +32,14 @@ def command(campaign: str | None, repository: Path, profile: Path | None, as_jso
     print_table(
         ("calibration", "state", "verdict", "failures", "warnings", "run"),
         [
-            (one["calibration"], one["state"], one["verdict"], len(one["failures"]), len(one["warnings"]), one["run"])
+            (
+                one["calibration"],
+                one["state"],
+                one["verdict"],
+                len(one["failures"]),
+                len(one["warnings"]),
+                one["run"],
+            )
             for one in summary["calibrations"]
         ],
         title=f"{summary['campaign']}, from {summary['day_obs']} by {summary['producer']}",

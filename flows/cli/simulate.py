@@ -15,7 +15,7 @@ from flows.cli.progress import showing_progress
     metavar="SPEC",
     default="demo",
     show_default=True,
-    help="Night specification: a YAML file, or the name of one that comes with calprod (demo, clean, small, faults).",
+    help="Night specification: a YAML file, or one that comes with calprod (demo, clean, small, faults).",
 )
 @click.option("--full", is_flag=True, help="Write the real 576 × 2048 segments instead of reduced ones.")
 def command(directory: Path, night: str, full: bool) -> None:
@@ -30,6 +30,9 @@ def command(directory: Path, night: str, full: bool) -> None:
     specification = load_night_spec(night)
     with showing_progress(f"simulating {night}"):
         truth = simulate_night(
-            specification, directory, full=full, progress=lambda done, total: advance("simulating", done, total)
+            specification,
+            directory,
+            full=full,
+            progress=lambda done, total: advance("simulating", done, total),
         )
     console.print(f"{len(truth.exposures)} exposures of {truth.day_obs} in {directory}")

@@ -17,7 +17,9 @@ def print_states(repository: Path, profile: Path | None, campaign: str) -> None:
     with open_workspace(repository, profile) as workspace:
         loaded = load_campaign(workspace, campaign)
         rows = campaign_rows(workspace.ledger.statuses(str(loaded.name)), loaded)
-    print_table(("calibration", "state", "combined", "tested on", "since (UTC)"), rows, title=str(loaded.name))
+    print_table(
+        ("calibration", "state", "combined", "tested on", "since (UTC)"), rows, title=str(loaded.name)
+    )
 
 
 def campaign_rows(statuses: Any, campaign: Any) -> Sequence[Sequence[object]]:

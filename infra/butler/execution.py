@@ -1,5 +1,6 @@
 """Running a pipeline over a repository, in this process, so that it can be killed and run again."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,11 +9,12 @@ from uuid import UUID
 
 from lsst.daf.butler import Butler, CollectionType, DatasetRef
 from lsst.pipe.base import Pipeline
-from lsst.pipe.base.quantum_graph_builder import QuantumGraphBuilderError
 from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
+from lsst.pipe.base.quantum_graph_builder import QuantumGraphBuilderError
 from lsst.pipe.base.separable_pipeline_executor import SeparablePipelineExecutor
 from lsst.pipe.base.single_quantum_executor import SingleQuantumExecutor
 
+from infra.butler.collections import register_run
 from infra.errors import RepositoryError
 from infra.progress import advance
 
@@ -46,12 +48,21 @@ class PipelineRequest:
         pipeline
             Text to put for the pipeline file; its path by default.
         """
-        overrides = "".join(f" -c {shlex.quote(f'{key}={value}')}" for key, value in self.overrides.items())
-        return (
-            f"pipetask run -b {repository} -p {pipeline or shlex.quote(str(self.pipeline))}"
-            f" -i {','.join(self.inputs)} -o {self.output} --output-run {self.output_run}"
-            f"{overrides} -d {shlex.quote(self.where)} --register-dataset-types"
-        )
+        options = [
+            f"-b {repository} -p {pipeline or shlex.quote(str(self.pipeline))}",
+            f"-i {','.join(self.inputs)}",
+            f"-o {self.output}",
+            f"--output-run {self.output_run}",
+            *(f"-c {shlex.quote(f'{key}={value}')}" for key, value in self.overrides.items()),
+            f'-d "{_in_double_quotes(self.where)}"',
+            "--register-dataset-types",
+        ]
+        return " \\\n    ".join(["pipetask run", *options])
+
+
+def _in_double_quotes(text: str) -> str:
+    """Return text that stands for itself between the shell's double quotes."""
+    return re.sub(r'([\\"$`])', r"\\\1", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,7 @@ def run_pipeline(butler: Butler, request: PipelineRequest) -> PipelineOutcome:
         The data query matches nothing to do, or a quantum failed; the others have been run, and the message
         names the data ID and the cause of each that failed.
     """
-    butler.collections.register(request.output_run, CollectionType.RUN)
+    register_run(butler, request.output_run)
     scoped = butler.clone(collections=request.inputs, run=request.output_run)
     executor = SeparablePipelineExecutor(scoped, clobber_output=True, skip_existing_in=[request.output_run])
     try:
@@ -115,8 +126,8 @@ def _execute(butler: Butler, graph: PredictedQuantumGraph, work: str) -> list[st
         node = nodes[quantum_id]
         try:
             quantum_executor.execute(node["pipeline_node"], node["quantum"], quantum_id)
-        except Exception as error:  # whatever a task raises, the other detectors go on
-            failures.append(f"{node['quantum'].dataId}: {error or repr(error)}")
+        except Exception as error:  # noqa: BLE001 - whatever a task raises, the other detectors go on
+            failures.append(f"{node['quantum'].dataId}: {str(error) or repr(error)}")
             lost.add(quantum_id)
         advance(work, done, len(graph))
     return failures
@@ -153,7 +164,7 @@ def _pipeline(request: PipelineRequest) -> Pipeline:
 def _chain_outputs(butler: Butler, request: PipelineRequest) -> None:
     """Make the output chain as ``pipetask run -o`` does: the newest RUN first, then the inputs."""
     butler.collections.register(request.output, CollectionType.CHAINED)
-    children = [name for name in butler.collections.get_info(request.output).children]
+    children = list(butler.collections.get_info(request.output).children)
     wanted = [request.output_run, *request.inputs]
     wanted += [child for child in children if child not in wanted]
     if children != wanted:

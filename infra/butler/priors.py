@@ -43,7 +43,8 @@ def certified_prior(
             )
         except CalibrationLookupError as error:
             raise RepositoryError(
-                f"exposure {exposure} itself straddles two validity ranges of {dataset_type} in {collection}: {error}"
+                f"exposure {exposure} itself straddles two validity ranges of {dataset_type}"
+                f" in {collection}: {error}"
             ) from error
         except (MissingCollectionError, LookupError):
             ref = None
@@ -54,7 +55,8 @@ def certified_prior(
             for ref, exposure in found.items()
         )
         raise RepositoryError(
-            f"the exposures of detector {detector} need different {dataset_type} datasets of {collection}: {listed}",
+            f"the exposures of detector {detector} need different {dataset_type} datasets"
+            f" of {collection}: {listed}",
             "choose exposures on one side of the change",
         )
     return next(iter(found), None)

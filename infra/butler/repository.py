@@ -48,7 +48,9 @@ def create_repository(root: Path, *, registry: str | None = None, namespace: str
     existed = root.exists()
     config: dict[str, object] = {"datastore": {"name": _DATASTORE_NAME, "checksum": True}}
     if registry is not None:
-        config["registry"] = {"db": registry, **({"namespace": namespace} if namespace else {})}
+        # The Butler speaks psycopg 2 only; SQLAlchemy would take the newer driver for a plain address.
+        address = registry.replace("postgresql://", "postgresql+psycopg2://", 1)
+        config["registry"] = {"db": address, **({"namespace": namespace} if namespace else {})}
     try:
         Butler.makeRepo(str(root), config=Config.fromYaml(yaml.safe_dump(config)))
     except Exception as error:
@@ -58,7 +60,8 @@ def create_repository(root: Path, *, registry: str | None = None, namespace: str
             root.mkdir()
         raise RepositoryError(
             f"cannot make a repository at {root}: {error}",
-            "check the database address; PostgreSQL needs CREATE EXTENSION btree_gist once, by its administrator",
+            "check the database address; a PostgreSQL administrator must once have run there:"
+            " CREATE EXTENSION btree_gist",
         ) from error
 
 

@@ -6,6 +6,7 @@ from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections
 
 from tasks.bias import verify
 from tasks.bias.algorithm import combine_biases
+from tasks.combine.calibration import CombinedCalibration, CombineOptions
 from tasks.combine.connections import (
     calibration_output,
     calibration_prerequisite,
@@ -13,8 +14,9 @@ from tasks.combine.connections import (
     residuals_output,
     statistics_output,
 )
-from tasks.combine.pipeline_task import CombineConfig, CombineTask
-from tasks.verification.pipeline_task import VerificationConfig, VerificationTask
+from tasks.combine.pipeline_task import CombineConfig, CombineTask, Exposures
+from tasks.isr.steps import Purpose
+from tasks.verification.pipeline_task import Room, VerificationConfig, VerificationTask
 
 __all__ = ["BiasTask", "VerifyBiasTask"]
 
@@ -35,8 +37,11 @@ class BiasTask(CombineTask):
 
     ConfigClass = BiasConfig
     _DefaultName: ClassVar[str] = "bias"
-    calibration = "bias"
-    combine = staticmethod(combine_biases)
+    calibration: ClassVar[Purpose] = "bias"
+
+    def combine(self, exposures: Exposures, options: CombineOptions) -> CombinedCalibration:
+        """See `tasks.bias.algorithm.combine_biases`."""
+        return combine_biases(exposures, options)
 
 
 class VerifyBiasConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
@@ -57,6 +62,6 @@ class VerifyBiasTask(VerificationTask):
 
     ConfigClass = VerifyBiasConfig
     _DefaultName: ClassVar[str] = "verifyBias"
-    room = verify
-    candidate = "bias"
-    purpose = "verifyBias"
+    room: ClassVar[Room] = verify
+    candidate: ClassVar[str] = "bias"
+    purpose: ClassVar[Purpose] = "verifyBias"

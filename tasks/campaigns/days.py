@@ -30,9 +30,7 @@ def days_of_repository(workspace: Workspace, butler: Butler) -> list[Calibration
         records = [record_of(row, {}, {}) for row in of_day]
         # The short names of filters are those of the day, as in the plan.
         bands = bands_of_day(instrument, records)
-        found += calibration_days(
-            records, made, workspace.profile.calibrations, now_tai=now_tai, bands=bands
-        )
+        found += calibration_days(records, made, workspace.profile.calibrations, now_tai=now_tai, bands=bands)
     return found
 
 

@@ -87,7 +87,8 @@ def wanted_calibrations(workspace: Workspace, names: tuple[str, ...]) -> tuple[C
     for name in names:
         if name.partition("-")[0] not in known:
             raise UsageError(
-                f"the profile does not make '{name}'", f"it makes {', '.join(settings.name for settings in ordered)}"
+                f"the profile does not make '{name}'",
+                f"it makes {', '.join(settings.name for settings in ordered)}",
             )
     asked = {name.partition("-")[0] for name in names} or known
     return tuple(settings for settings in ordered if settings.name in asked)
@@ -158,7 +159,8 @@ def _only(plan: Plan, wanted: tuple[str, ...]) -> Plan:
     }
     if not keep:
         raise UsageError(
-            f"{plan.day_obs} holds nothing for {', '.join(wanted)}", f"see: calprod plan REPO --day-obs {plan.day_obs}"
+            f"{plan.day_obs} holds nothing for {', '.join(wanted)}",
+            f"see: calprod plan REPO --day-obs {plan.day_obs}",
         )
     return Plan(
         instrument=plan.instrument,

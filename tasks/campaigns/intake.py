@@ -5,7 +5,8 @@ from pathlib import Path
 
 from infra.butler.repository import open_butler
 from infra.errors import UsageError
-from infra.raws.ingest import IngestReport, ingest_raws
+from infra.raws.ingest import Transfer, ingest_raws
+from infra.raws.report import IngestReport
 from infra.workspace import open_workspace
 
 __all__ = ["take_in"]
@@ -14,7 +15,7 @@ _SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".fit", ".fit.gz")
 
 
 def take_in(
-    repository: Path, profile: Path | None, files: Iterable[Path], *, transfer: str = "direct"
+    repository: Path, profile: Path | None, files: Iterable[Path], *, transfer: Transfer = "direct"
 ) -> IngestReport:
     """Ingest raws and note in the ledger what was refused, and the header and pixels of what was not.
 

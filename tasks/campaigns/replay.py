@@ -1,4 +1,4 @@
-"""The replay script: a campaign as plain shell, public ``butler`` and ``pipetask`` commands, values filled in."""
+"""The replay script: a campaign as plain shell, with public commands and all values filled in."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,12 +17,16 @@ _HEAD = """\
 #   calprod ingest NEW_REPO RAW_FILE...
 #
 # Read it, then run it with:  REPO=NEW_REPO REPLAY=yes bash {name}
+# Exporting is left out unless EXPORTS names a directory, delivering unless SITE names another repository.
 set -euo pipefail
 : "${{REPO:?set REPO to the repository to replay into}}"
 if [ "${{REPLAY:-}}" != yes ]; then
     echo "this writes calibrations into $REPO; read it first, then set REPLAY=yes" >&2
     exit 2
 fi
+for tool in pipetask butler; do
+    command -v "$tool" >/dev/null || {{ echo "$tool is not on the PATH" >&2; exit 2; }}
+done
 # Pipelines of the software that made the campaign; point it elsewhere if they were installed elsewhere.
 PIPELINES="${{PIPELINES:-{pipelines}}}"
 """
@@ -36,6 +40,8 @@ class ReplayStep:
     """What the step does, in a few words."""
     commands: tuple[str, ...]
     """Shell lines; ``$REPO`` and ``$PIPELINES`` stand for the repository and the pipelines."""
+    needs: str | None = None
+    """Variable without which the step is left out, such as ``EXPORTS``."""
 
 
 def replay_script(
@@ -73,8 +79,16 @@ def replay_script(
         )
     ]
     for step in steps:
-        lines.append(f"\n# {_one_line(step.title)}\n" + "\n".join(step.commands) + "\n")
+        lines.append(f"\n# {_one_line(step.title)}\n{_body(step)}\n")
     return "".join(lines)
+
+
+def _body(step: ReplayStep) -> str:
+    commands = "\n".join(step.commands)
+    if step.needs is None:
+        return commands
+    indented = "\n".join(f"    {line}" for line in commands.splitlines())
+    return f'if [ -n "${{{step.needs}:-}}" ]; then\n{indented}\nfi'
 
 
 def _one_line(text: str) -> str:

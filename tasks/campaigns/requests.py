@@ -17,6 +17,7 @@ from tasks.campaigns.model import CampaignRecord, PlannedCalibration
 __all__ = [
     "Prior",
     "detectors_of",
+    "exposure_ranges",
     "generation_request",
     "pipeline_argument",
     "pipelines_directory",
@@ -74,7 +75,12 @@ def _certified(
     runs: dict[str, list[str]] = {}
     for detector in detectors_of(butler, instrument, planned.generation):
         ref = certified_prior(
-            butler, name, default_chain(instrument), planned.exposures, instrument=instrument, detector=detector
+            butler,
+            name,
+            default_chain(instrument),
+            planned.exposures,
+            instrument=instrument,
+            detector=detector,
         )
         if ref is None:
             raise RepositoryError(
@@ -92,7 +98,9 @@ def detectors_of(butler: Butler, instrument: str, exposures: tuple[int, ...]) ->
         rows = query.join_dataset_search("raw", raw_collection(instrument)).where(
             f"exposure IN ({', '.join(map(str, exposures))})", instrument=instrument
         )
-        return tuple(sorted({int(data_id["detector"]) for data_id in rows.data_ids(["detector", "exposure"])}))
+        return tuple(
+            sorted({int(data_id["detector"]) for data_id in rows.data_ids(["detector", "exposure"])})
+        )
 
 
 def generation_request(
@@ -115,7 +123,11 @@ def verification_request(
     return PipelineRequest(
         pipeline=_pipeline(workspace, planned, verification=True),
         where=_where(campaign, planned, planned.exposures),
-        inputs=(campaign.generation_run(planned.key), *_runs(priors), raw_collection(campaign.name.instrument)),
+        inputs=(
+            campaign.generation_run(planned.key),
+            *_runs(priors),
+            raw_collection(campaign.name.instrument),
+        ),
         output=campaign.name.verification(planned.key),
         output_run=campaign.verification_run(planned.key),
     )
@@ -126,10 +138,21 @@ def _runs(priors: tuple[Prior, ...]) -> tuple[str, ...]:
 
 
 def _where(campaign: CampaignRecord, planned: PlannedCalibration, exposures: tuple[int, ...]) -> str:
-    where = f"instrument='{campaign.name.instrument}' AND exposure IN ({', '.join(map(str, exposures))})"
+    where = f"instrument='{campaign.name.instrument}' AND exposure IN ({exposure_ranges(exposures)})"
     if planned.key.physical_filter is not None:
         where += f" AND physical_filter='{planned.key.physical_filter}'"
     return where
+
+
+def exposure_ranges(exposures: tuple[int, ...]) -> str:
+    """Return exposures as the Butler's query language writes them: ``2024031800002..2024031800009, …11``."""
+    runs: list[list[int]] = []
+    for exposure in sorted(exposures):
+        if runs and exposure == runs[-1][-1] + 1:
+            runs[-1].append(exposure)
+        else:
+            runs.append([exposure])
+    return ", ".join(f"{run[0]}..{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def _pipeline(workspace: Workspace, planned: PlannedCalibration, *, verification: bool) -> Path:
@@ -147,6 +170,7 @@ def _pipeline(workspace: Workspace, planned: PlannedCalibration, *, verification
             "name a pipeline that comes with calprod, or a YAML file beside the profile",
         )
     return path
+
 
 def pipeline_argument(pipeline: Path) -> str:
     """Return the shell text for a pipeline: relative to ``$PIPELINES`` if it comes with calprod."""

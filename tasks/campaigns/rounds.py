@@ -1,4 +1,4 @@
-"""A release round: the calibrations of a campaign that are released together, under one certification rerun."""
+"""A release round: the calibrations of a campaign that are released together."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ def rounds(workspace: Workspace, campaign: CampaignRecord) -> tuple[ReleaseRound
 
 
 def begin_round(workspace: Workspace, campaign: CampaignRecord) -> ReleaseRound | None:
-    """Return the round to work on: the unfinished one, else a new one of what is approved; None if nothing is.
+    """Return the round to work on: the unfinished one, else a new one of what is approved.
 
     What is approved later makes a round of its own, because a bundle is never overwritten.
     """

@@ -14,10 +14,11 @@ _TITLES = {
     "generate": "make {key}",
     "verify": "verify {key}",
     "certify": "certify {key}",
-    "chain": "chain {key}",
+    "chain": "chain what was certified",
     "export": "export",
     "sync": "deliver to {site}",
 }
+_NEEDS = {"export": "EXPORTS", "sync": "SITE"}
 
 
 def campaign_script(workspace: Workspace, campaign: CampaignRecord) -> str:
@@ -31,10 +32,12 @@ def campaign_script(workspace: Workspace, campaign: CampaignRecord) -> str:
         title = _TITLES.get(entry.step)
         if title is None or entry.status != "done" or not entry.command:
             continue
-        # Exporting and delivering concern the whole round, whatever number of calibrations noted it.
-        once = entry.command if entry.step in ("export", "sync") else str(entry.calibration)
+        # These concern the whole round, whatever number of calibrations noted it.
+        once = entry.command if entry.step in ("chain", "export", "sync") else str(entry.calibration)
         words = title.format(key=entry.calibration, site=entry.site)
-        found[entry.step, once] = ReplayStep(words, tuple(entry.command.splitlines()))
+        found[entry.step, once] = ReplayStep(
+            words, tuple(entry.command.splitlines()), needs=_NEEDS.get(entry.step)
+        )
     return replay_script(
         str(campaign.name),
         campaign.name.instrument,

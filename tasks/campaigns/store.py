@@ -26,7 +26,8 @@ def latest_campaign(workspace: Workspace) -> CampaignRecord:
     campaigns = workspace.ledger.campaigns(workspace.instrument)
     if not campaigns:
         raise UsageError(
-            f"no campaign has been opened in {workspace.repository}", "open one with: calprod run REPO --day-obs DAY"
+            f"no campaign has been opened in {workspace.repository}",
+            "open one with: calprod run REPO --day-obs DAY",
         )
     return CampaignRecord.from_ledger(campaigns[-1])
 
@@ -34,6 +35,6 @@ def latest_campaign(workspace: Workspace) -> CampaignRecord:
 def keys_in_state(
     workspace: Workspace, campaign: CampaignRecord, *states: CalibrationState
 ) -> tuple[str, ...]:
-    """Return the keys of the campaign's calibrations that are in one of the states, in the order to make them."""
+    """Return the keys of the calibrations that are in one of the states, in the order to make them."""
     found = workspace.ledger.states(str(campaign.name))
     return tuple(str(one.key) for one in campaign.calibrations if found.get(str(one.key)) in states)

@@ -22,7 +22,9 @@ def campaign_summary(workspace: Workspace, campaign: CampaignRecord) -> dict[str
             key = str(planned.key)
             run = campaign.generation_run(planned.key)
             verdict = verdict_of(workspace, campaign, key)
-            refs = butler.query_datasets(planned.key.calibration, collections=[run], find_first=False, explain=False)
+            refs = butler.query_datasets(
+                planned.key.calibration, collections=[run], find_first=False, explain=False
+            )
             calibrations.append(
                 {
                     "calibration": key,
@@ -30,7 +32,9 @@ def campaign_summary(workspace: Workspace, campaign: CampaignRecord) -> dict[str
                     "run": run,
                     "verification_run": campaign.verification_run(planned.key),
                     "certified": [
-                        campaign.name.certified(planned.key, one.cert_rerun) for one in released if key in one.keys
+                        campaign.name.certified(planned.key, one.cert_rerun)
+                        for one in released
+                        if key in one.keys
                     ],
                     "datasets": [
                         {
@@ -45,7 +49,9 @@ def campaign_summary(workspace: Workspace, campaign: CampaignRecord) -> dict[str
                     "failures": [] if verdict is None else [one.plain() for one in verdict.failures],
                     "warnings": [] if verdict is None else [one.plain() for one in verdict.warnings],
                     "waived": [] if verdict is None else [one.plain() for one in verdict.waived],
-                    "could_not_run": [] if verdict is None else [one.plain() for one in verdict.could_not_run],
+                    "could_not_run": []
+                    if verdict is None
+                    else [one.plain() for one in verdict.could_not_run],
                     "generation": list(planned.generation),
                     "verification": list(planned.verification),
                 }

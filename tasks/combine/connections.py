@@ -1,6 +1,6 @@
 """Connections that the PipelineTasks of several calibrations share."""
 
-import lsst.pipe.base.connectionTypes as connection
+from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a module
 
 __all__ = [
     "calibration_output",
@@ -15,7 +15,7 @@ _DETECTOR_FILTER = ("instrument", "detector", "physical_filter")
 
 
 def raws_input(doc: str) -> connection.Input:
-    """Raws of one detector, read one at a time."""
+    """Return the raws of one detector, read one at a time."""
     return connection.Input(
         doc=doc,
         name="raw",
@@ -29,7 +29,7 @@ def raws_input(doc: str) -> connection.Input:
 def calibration_prerequisite(
     name: str, doc: str, *, per_filter: bool = False
 ) -> connection.PrerequisiteInput:
-    """Calibration that must exist; its RUN stands first in the search order, so there is nothing to choose."""
+    """Return a calibration that must exist; its RUN stands first in the search, so nothing is to choose."""
     return connection.PrerequisiteInput(
         doc=doc,
         name=name,
@@ -40,7 +40,7 @@ def calibration_prerequisite(
 
 
 def calibration_output(name: str, doc: str, *, per_filter: bool = False) -> connection.Output:
-    """Combined calibration image."""
+    """Return a combined calibration image."""
     return connection.Output(
         doc=doc,
         name=name,
@@ -51,7 +51,7 @@ def calibration_output(name: str, doc: str, *, per_filter: bool = False) -> conn
 
 
 def statistics_output(name: str, *, per_filter: bool = False) -> connection.Output:
-    """Statistics of every exposure, as a dumped `DetectorStatistics`."""
+    """Return the statistics of every exposure, as a dumped `DetectorStatistics`."""
     return connection.Output(
         doc="Statistics of every exposure after the calibration has been applied.",
         name=name,
@@ -61,7 +61,7 @@ def statistics_output(name: str, *, per_filter: bool = False) -> connection.Outp
 
 
 def residuals_output(name: str, *, per_filter: bool = False) -> connection.Output:
-    """Binned residual image of every exposure, one row each."""
+    """Return the binned residual image of every exposure, one row each."""
     return connection.Output(
         doc="Binned residual image of every exposure.",
         name=name,

@@ -1,7 +1,8 @@
 """The PipelineTask that combines raws: one quantum reads every raw of a detector once."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from lsst.daf.butler import DatasetRef
@@ -25,33 +26,37 @@ from tasks.isr.chain import correct
 from tasks.isr.config import IsrConfig
 from tasks.isr.steps import IsrSteps, Purpose
 
-__all__ = ["CombineConfig", "CombineTask", "corrected", "used_calibrations"]
+__all__ = ["CombineConfig", "CombineTask", "Exposures", "corrected", "used_calibrations"]
 
-type Combine = Callable[[Iterator[tuple[CombineInput, CorrectedExposure]], CombineOptions], CombinedCalibration]
+type Exposures = Iterator[tuple[CombineInput, CorrectedExposure]]
+"""Corrected exposures as they come, with what is known of each."""
 
 
 class CombineConfig(Config):
     """Settings shared by every combined calibration."""
 
-    isr = ConfigField(dtype=IsrConfig, doc="Corrections applied to each exposure before it is combined.")
-    n_sigma = RangeField(dtype=float, default=3.0, min=0.5, doc="Half-width of the clip (standard deviations).")
+    isr = ConfigField[IsrConfig](
+        dtype=IsrConfig, doc="Corrections applied to each exposure before it is combined."
+    )
+    n_sigma = RangeField(
+        dtype=float, default=3.0, min=0.5, doc="Half-width of the clip (standard deviations)."
+    )
     n_iterations = RangeField(dtype=int, default=3, min=1, doc="Number of clipping passes.")
-    n_threads = Field(dtype=int, default=0, doc="Threads that stack; 0 for one per core. The result is the same.")
+    n_threads = Field[int](
+        dtype=int, default=0, doc="Threads that stack; 0 for one per core. The result is the same."
+    )
 
 
 class CombineTask(PipelineTask):
     """Combine the raws of one detector into a calibration."""
 
-    ConfigClass = CombineConfig
-    _DefaultName: ClassVar[str] = "combine"
     calibration: ClassVar[Purpose]
     """Dataset type of the output."""
-    combine: ClassVar[Combine]
-    """The calibration's algorithm."""
 
-    config: CombineConfig
+    config: Any
+    """A `CombineConfig` with the connections of the calibration."""
 
-    def runQuantum(  # noqa: N802 - the name is pipe_base's
+    def runQuantum(
         self,
         butlerQC: QuantumContext,  # noqa: N803
         inputRefs: InputQuantizedConnection,  # noqa: N803
@@ -63,7 +68,9 @@ class CombineTask(PipelineTask):
         }
         calibrations = {name: calibration_image(butlerQC.get(ref)) for name, ref in refs.items()}
         handles = butlerQC.get(inputRefs.raws)
-        result = self.run(raw_inputs(handles), calibrations, used_calibrations(refs, calibrations), len(handles))
+        result = self.run(
+            raw_inputs(handles), calibrations, used_calibrations(refs, calibrations), len(handles)
+        )
         butlerQC.put(Struct(output=masked_image(result.calibration)), outputRefs)
 
     def run(
@@ -102,9 +109,13 @@ class CombineTask(PipelineTask):
             n_threads=self.config.n_threads or os.cpu_count() or 1,
             expected=expected,
         )
-        combined = type(self).combine(self._exposures(first, raws, calibrations, provenance), options)
+        combined = self.combine(self._exposures(first, raws, calibrations, provenance), options)
         self.log.info("combined %d exposures of detector %d", len(combined.inputs), first.detector)
         return Struct(calibration=combined.image)
+
+    @abstractmethod
+    def combine(self, exposures: Exposures, options: CombineOptions) -> CombinedCalibration:
+        """Combine corrected exposures by the calibration's own rule."""
 
     def _exposures(
         self,
@@ -112,7 +123,7 @@ class CombineTask(PipelineTask):
         rest: Iterator[RawInput],
         calibrations: Mapping[str, CalibrationImage],
         provenance: Metadata,
-    ) -> Iterator[tuple[CombineInput, CorrectedExposure]]:
+    ) -> Exposures:
         for raw in _chain(first, rest):
             steps = self.config.isr.steps(self.calibration, raw.raw.instrument)
             exposure = corrected(raw, steps, calibrations)

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections
 
+from tasks.combine.calibration import CombinedCalibration, CombineOptions
 from tasks.combine.connections import (
     calibration_output,
     calibration_prerequisite,
@@ -11,10 +12,11 @@ from tasks.combine.connections import (
     residuals_output,
     statistics_output,
 )
-from tasks.combine.pipeline_task import CombineConfig, CombineTask
+from tasks.combine.pipeline_task import CombineConfig, CombineTask, Exposures
 from tasks.dark import verify
 from tasks.dark.algorithm import combine_darks
-from tasks.verification.pipeline_task import VerificationConfig, VerificationTask
+from tasks.isr.steps import Purpose
+from tasks.verification.pipeline_task import Room, VerificationConfig, VerificationTask
 
 __all__ = ["DarkTask", "VerifyDarkTask"]
 
@@ -36,8 +38,11 @@ class DarkTask(CombineTask):
 
     ConfigClass = DarkConfig
     _DefaultName: ClassVar[str] = "dark"
-    calibration = "dark"
-    combine = staticmethod(combine_darks)
+    calibration: ClassVar[Purpose] = "dark"
+
+    def combine(self, exposures: Exposures, options: CombineOptions) -> CombinedCalibration:
+        """See `tasks.dark.algorithm.combine_darks`."""
+        return combine_darks(exposures, options)
 
 
 class VerifyDarkConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
@@ -59,6 +64,6 @@ class VerifyDarkTask(VerificationTask):
 
     ConfigClass = VerifyDarkConfig
     _DefaultName: ClassVar[str] = "verifyDark"
-    room = verify
-    candidate = "dark"
-    purpose = "verifyDark"
+    room: ClassVar[Room] = verify
+    candidate: ClassVar[str] = "dark"
+    purpose: ClassVar[Purpose] = "verifyDark"

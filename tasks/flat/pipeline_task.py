@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections
 
+from tasks.combine.calibration import CombinedCalibration, CombineOptions
 from tasks.combine.connections import (
     calibration_output,
     calibration_prerequisite,
@@ -11,10 +12,11 @@ from tasks.combine.connections import (
     residuals_output,
     statistics_output,
 )
-from tasks.combine.pipeline_task import CombineConfig, CombineTask
+from tasks.combine.pipeline_task import CombineConfig, CombineTask, Exposures
 from tasks.flat import verify
 from tasks.flat.algorithm import combine_flats
-from tasks.verification.pipeline_task import VerificationConfig, VerificationTask
+from tasks.isr.steps import Purpose
+from tasks.verification.pipeline_task import Room, VerificationConfig, VerificationTask
 
 __all__ = ["FlatTask", "VerifyFlatTask"]
 
@@ -39,8 +41,11 @@ class FlatTask(CombineTask):
 
     ConfigClass = FlatConfig
     _DefaultName: ClassVar[str] = "flat"
-    calibration = "flat"
-    combine = staticmethod(combine_flats)
+    calibration: ClassVar[Purpose] = "flat"
+
+    def combine(self, exposures: Exposures, options: CombineOptions) -> CombinedCalibration:
+        """See `tasks.flat.algorithm.combine_flats`."""
+        return combine_flats(exposures, options)
 
 
 class VerifyFlatConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
@@ -63,6 +68,6 @@ class VerifyFlatTask(VerificationTask):
 
     ConfigClass = VerifyFlatConfig
     _DefaultName: ClassVar[str] = "verifyFlat"
-    room = verify
-    candidate = "flat"
-    purpose = "verifyFlat"
+    room: ClassVar[Room] = verify
+    candidate: ClassVar[str] = "flat"
+    purpose: ClassVar[Purpose] = "verifyFlat"

@@ -1,4 +1,4 @@
-"""The candidates of a campaign as they are now: what the gate is asked about, and what approval is checked against."""
+"""The candidates of a campaign as they are now, byte for byte."""
 
 import hashlib
 from dataclasses import dataclass
@@ -53,7 +53,9 @@ def candidate_now(
     content = CandidateContent(
         calibration=key,
         datasets=tuple(
-            sorted((_dataset(butler, ref, checksums) for ref in refs), key=lambda one: (one.data_id, one.uuid))
+            sorted(
+                (_dataset(butler, ref, checksums) for ref in refs), key=lambda one: (one.data_id, one.uuid)
+            )
         ),
         inputs=campaign.plan_digest,
         configuration=hashlib.sha256(str(generated.parameters.get("configuration")).encode()).hexdigest(),
@@ -69,7 +71,8 @@ def _last_done(workspace: Workspace, campaign: CampaignRecord, step: str, key: s
     done = [entry for entry in entries if entry.status == "done"]
     if not done:
         raise GateError(
-            f"the ledger does not say that '{step}' was done for {key} of {campaign.name}", "run the campaign again"
+            f"the ledger does not say that '{step}' was done for {key} of {campaign.name}",
+            "run the campaign again",
         )
     return done[-1]
 
@@ -79,8 +82,6 @@ def _dataset(butler: Butler, ref: DatasetRef, checksums: ChecksumCache) -> Datas
     if not uri.exists():
         raise RepositoryError(f"the file of {ref} is gone: {uri}", "restore it, or make the calibration anew")
     with uri.as_local() as local:
-
-
         sha256 = checksums.sha256(Path(local.ospath))
     return DatasetContent(
         uuid=str(ref.id),

@@ -25,7 +25,11 @@ def question_text(workspace: Workspace, campaign: CampaignRecord, refused: str |
     """
     lines = [f"# {_plain(str(campaign.name))}", ""]
     if refused is not None:
-        lines += [f"> **Your answer was not taken:** {_plain(refused)}", "> Nothing was recorded. Please answer again.", ""]
+        lines += [
+            f"> **Your answer was not taken:** {_plain(refused)}",
+            "> Nothing was recorded. Please answer again.",
+            "",
+        ]
     lines += [
         f"Made by **{_plain(campaign.producer)}** from the exposures of {campaign.day_obs}.",
         "",

@@ -12,21 +12,25 @@ __all__ = ["IsrConfig"]
 class IsrConfig(Config):
     """Settings of the corrections; which ones are made follows from what they are made for."""
 
-    dither = Field(dtype=bool, default=True, doc="Add a random number within half an adu to integer counts.")
-    correct_parallel_overscan = Field(dtype=bool, default=True, doc="Subtract the parallel overscan.")
-    saturation_override = Field(
+    dither = Field[bool](
+        dtype=bool, default=True, doc="Add a random number within half an adu to integer counts."
+    )
+    correct_parallel_overscan = Field[bool](dtype=bool, default=True, doc="Subtract the parallel overscan.")
+    saturation_override = Field[float](
         dtype=float,
         default=120000.0,
         optional=True,
         doc="Saturation level of every amplifier (adu); None for the level of the camera model.",
     )
-    suspect_level = Field(
+    suspect_level = Field[float](
         dtype=float,
         default=None,
         optional=True,
         doc="Level from which pixels are suspect (adu); None for none.",
     )
-    bad_amplifiers = ListField(dtype=str, default=[], doc="Amplifiers that are bad as a whole, such as C10.")
+    bad_amplifiers = ListField[str](
+        dtype=str, default=[], doc="Amplifiers that are bad as a whole, such as C10."
+    )
 
     def steps(self, purpose: Purpose, instrument: str) -> IsrSteps:
         """Return the corrections for a purpose.

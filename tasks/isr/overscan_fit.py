@@ -63,11 +63,11 @@ def fit_median_per_row(
     if not known.any():
         return None
     first, median, third = (_row_quantile(ordered, n, quarter) for quarter in (1, 2, 3))
-    sigma = np.float32(_ROW_SIGMA) * (third - first)
+    sigma = _ROW_SIGMA * (third - first)
     typical = np.median(sigma[known])
     sigma = np.where(sigma > 2.0 * typical, typical, sigma)
     # Rows are in order, so that what is kept of each is one run.
-    limit = np.float32(n_sigma) * sigma
+    limit = n_sigma * sigma
     start = np.count_nonzero(ordered < (median - limit)[:, None], axis=1)
     stop = np.minimum(np.count_nonzero(ordered <= (median + limit)[:, None], axis=1), n)
     known &= stop > start
@@ -81,13 +81,13 @@ def fit_median_per_row(
 
 def _row_quantile(
     ordered: npt.NDArray[np.float32], n: npt.NDArray[np.integer], quarter: int
-) -> npt.NDArray[np.float32]:
+) -> npt.NDArray[np.float64]:
     """Quartile of the first n of each row's sorted values; 0 where there are none."""
     place = quarter * np.maximum(n - 1, 0)
-    rank, part = place // 4, ((place % 4) / 4.0).astype(np.float32)
+    rank, part = place // 4, (place % 4) / 4.0
     rows = np.arange(ordered.shape[0])
-    low = np.where(n > 0, ordered[rows, rank], np.float32(0.0))
-    high = np.where(n > 0, ordered[rows, np.minimum(rank + 1, np.maximum(n - 1, 0))], np.float32(0.0))
+    low = np.where(n > 0, ordered[rows, rank].astype(np.float64), 0.0)
+    high = np.where(n > 0, ordered[rows, np.minimum(rank + 1, np.maximum(n - 1, 0))].astype(np.float64), 0.0)
     return low + (high - low) * part
 
 

@@ -25,7 +25,7 @@ class Calibrations:
 class Workspace:
     """Memory that exposures are corrected in, one after the other.
 
-    Fresh memory can cost more than the arithmetic done in it. A loop that has finished with an exposure before
+    Fresh memory can cost more than the arithmetic done in it. A loop that is done with an exposure before
     it corrects the next passes the same workspace each time.
     """
 

@@ -8,6 +8,9 @@ from tasks.verification.model import Cause, Outcome, Severity, TestResult, Verdi
 
 __all__ = ["ExplainedCause", "explain_causes"]
 
+_FEWEST_LISTED = 3
+"""Results that every cause may list."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExplainedCause:
@@ -34,7 +37,7 @@ def explain_causes(verdict: Verdict, most_results: int) -> tuple[ExplainedCause,
     verdict
         The verdict on one calibration.
     most_results
-        About how many results may be listed altogether; the causes share them evenly.
+        About how many results may be listed altogether; causes with many give way first.
 
     Returns
     -------
@@ -49,7 +52,7 @@ def explain_causes(verdict: Verdict, most_results: int) -> tuple[ExplainedCause,
         number = _find(index, verdict.causes, result)
         (orphans if number is None else members[number]).append(result)
     causes = [*zip(verdict.causes, members, strict=True), *((_alone(one), [one]) for one in orphans)]
-    share = max(3, most_results // max(1, len(causes)))
+    share = _fair_share([len(found) for _, found in causes], most_results)
     return tuple(
         ExplainedCause(
             verdict.calibration,
@@ -61,6 +64,18 @@ def explain_causes(verdict: Verdict, most_results: int) -> tuple[ExplainedCause,
         )
         for cause, found in causes
     )
+
+
+def _fair_share(counts: Sequence[int], most: int) -> int:
+    """Return how many results each cause may list, so that all together are at most ``most``; never under 3."""
+    left = most
+    ordered = sorted(counts)
+    for position, count in enumerate(ordered):
+        share = left // (len(ordered) - position)
+        if count > share:
+            return max(_FEWEST_LISTED, share)
+        left -= count
+    return max(_FEWEST_LISTED, ordered[-1] if ordered else 0)
 
 
 type _Key = tuple[Outcome, Severity, str | None, str, int | None]

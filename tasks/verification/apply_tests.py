@@ -130,7 +130,9 @@ class RecordTests:
     def _typical_scatter(self) -> dict[str, float]:
         names = {name for exposure in self.record.exposures for name in exposure.amplifiers}
         return {
-            statistic: float(np.median([self._own_scatter(statistic, name) for name in sorted(names)] or [0.0]))
+            statistic: float(
+                np.median([self._own_scatter(statistic, name) for name in sorted(names)] or [0.0])
+            )
             for statistic in {test.statistic for test in self.policy.tests}
         }
 

@@ -28,13 +28,14 @@ from tasks.verification.model import DetectorStatistics, ExposureGroup, Exposure
 from tasks.verification.noise import NoiseModel
 from tasks.verification.statistics import ResidualStatistics
 
-__all__ = ["VerificationConfig", "VerificationTask"]
+__all__ = ["Room", "VerificationConfig", "VerificationTask"]
 
 
-class _Room(Protocol):
+class Room(Protocol):
     """What a calibration's ``verify`` module offers."""
 
-    def noise_model(self, calibration: CalibrationImage, layout: DetectorLayout) -> NoiseModel: ...
+    def noise_model(self, calibration: CalibrationImage, layout: DetectorLayout) -> NoiseModel:
+        """Return the noise residuals should have under the calibration."""
 
     def residual_statistics(
         self,
@@ -44,14 +45,15 @@ class _Room(Protocol):
         *,
         group: ExposureGroup,
         dark_time: float,
-    ) -> ResidualStatistics: ...
+    ) -> ResidualStatistics:
+        """Measure an exposure that the calibration has been applied to."""
 
 
 class VerificationConfig(Config):
     """Settings shared by the verification of every calibration."""
 
-    isr = ConfigField(dtype=IsrConfig, doc="Corrections applied before the residual is measured.")
-    header_keys = ListField(
+    isr = ConfigField[IsrConfig](dtype=IsrConfig, doc="Corrections applied before the residual is measured.")
+    header_keys = ListField[str](
         dtype=str,
         default=["SEQNAME", "SEQFILE", "SEQCKSUM", "ODP", "AP0_RC", "TEMP_SET", "CCDTEMP"],
         doc="Cards of the raw kept with the statistics; limits may depend on them.",
@@ -62,18 +64,17 @@ class VerificationConfig(Config):
 class VerificationTask(PipelineTask):
     """Apply a calibration to raws and measure what is left."""
 
-    ConfigClass = VerificationConfig
-    _DefaultName: ClassVar[str] = "verification"
-    room: ClassVar[Any]
+    room: ClassVar[Room]
     """The calibration's ``verify`` module."""
     candidate: ClassVar[str]
     """Connection of the calibration under test."""
     purpose: ClassVar[Purpose]
     """Which corrections are made before the residual is measured."""
 
-    config: VerificationConfig
+    config: Any
+    """A `VerificationConfig` with the connections of the calibration."""
 
-    def runQuantum(  # noqa: N802 (the name is pipe_base's)
+    def runQuantum(
         self,
         butlerQC: QuantumContext,  # noqa: N803
         inputRefs: InputQuantizedConnection,  # noqa: N803

@@ -1,5 +1,6 @@
 """Header cards as values that can be trusted: absent is None, nonsense is refused under the card's name."""
 
+import datetime
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from infra.errors import RawRejected
 
 __all__ = ["seconds", "text", "value_of", "whole"]
+
+_LONGEST = 10 * 86400.0  # s
 
 
 def value_of(header: Mapping[str, Any], keyword: str) -> Any:
@@ -21,6 +24,8 @@ def text(header: Mapping[str, Any], *keywords: str) -> str | None:
     """Return the first of some cards that holds anything, as text without blanks around it."""
     for keyword in keywords:
         value = value_of(header, keyword)
+        if isinstance(value, datetime.datetime):  # an unquoted date in a YAML header
+            return value.isoformat(timespec="milliseconds")
         if value is not None:
             return str(value).strip()
     return None
@@ -51,7 +56,7 @@ def seconds(header: Mapping[str, Any], keyword: str) -> float | None:
     Raises
     ------
     infra.errors.RawRejected
-        If it is negative, not finite or not a number.
+        If it is negative, longer than ten days, not finite or not a number.
     """
     value = value_of(header, keyword)
     if value is None:
@@ -60,6 +65,6 @@ def seconds(header: Mapping[str, Any], keyword: str) -> float | None:
         span = math.nan if isinstance(value, bool) else float(value)
     except (ValueError, TypeError):
         span = math.nan
-    if not (math.isfinite(span) and span >= 0):
+    if not 0 <= span <= _LONGEST:
         raise RawRejected(f"header card {keyword} is {value!r}, not a number of seconds")
     return span

@@ -4,6 +4,7 @@ import math
 from collections.abc import MutableMapping
 from typing import Any
 
+from infra.instruments.translators import cards
 from infra.instruments.translators.rubin import tai_mjd
 
 __all__ = ["repair"]
@@ -42,7 +43,7 @@ def repair(header: _Header, begin: float) -> None:
         _take_type_from_group(header)
     if begin < _OBJECT_MEANS_OBJECT_SINCE and header.get("IMGTYPE") == "OBJECT":
         header["IMGTYPE"] = "ENGTEST"
-    if header.get("SHUTTIME"):  # the shutter's report, if it is not a plain 0
+    if cards.value_of(header, "SHUTTIME"):  # the shutter's report, if it is not a plain 0
         header["SHUTTIME"] = None
     _repair_target(header, begin)
     _repair_pointing(header, begin)
@@ -53,7 +54,7 @@ def _take_type_from_group(header: _Header) -> None:
     group = header.get("GROUPID")
     if not isinstance(group, str) or not group or group.startswith("test"):
         return
-    if header.get("IMGTYPE"):
+    if cards.text(header, "IMGTYPE") is not None:
         if header["IMGTYPE"] == group:
             header["GROUPID"] = None
     elif "_" in group:

@@ -23,6 +23,9 @@ from infra.instruments.translators.pointing import PointingTranslator
 
 __all__ = ["RubinTranslator", "tai_mjd"]
 
+# A clock that was never set says 1970; a date that far off would make a nonsensical timespan.
+_FIRST_MJD, _LAST_MJD = 47892.0, 88069.0  # 1990 and 2100
+
 
 def tai_mjd(utc: str) -> float:
     """Return a date and time (UTC, ISO 8601) as TAI modified Julian date."""
@@ -84,10 +87,10 @@ class RubinTranslator(PointingTranslator):
                 continue
             try:
                 begin = _mjd(value) if keyword.startswith("MJD") else _fits_date(value, "tai")
-                if not math.isfinite(begin.mjd):
+                if not _FIRST_MJD < begin.mjd < _LAST_MJD:
                     raise ValueError
             except (ValueError, TypeError):
-                raise RawRejected(f"header card {keyword} is {value!r}, not a date") from None
+                raise RawRejected(f"header card {keyword} is {value!r}, no date of our time") from None
             return begin
         raise RawRejected("none of the header cards MJD-BEG, DATE-BEG, MJD-OBS and DATE-OBS holds a date")
 
@@ -227,7 +230,8 @@ class RubinTranslator(PointingTranslator):
     @cache_translation
     def to_has_simulated_content(self) -> bool:
         """Tell whether a simulator took part: some card "SIMULATE …" is set, or the controller is one."""
-        if any("SIMULATE" in keyword and value for keyword, value in self._header.items()):
+        flags = (keyword for keyword in self._header if "SIMULATE" in keyword)
+        if any(cards.value_of(self._header, keyword) for keyword in flags):
             return True
         return self._controller() in SIMULATED_CONTROLLERS
 

@@ -48,7 +48,7 @@ class LsstCamTranslator(RubinTranslator):
 
     @classmethod
     def _repair(cls, header: MutableMapping[str, Any], day_obs: int, seq_num: int) -> None:
-        if "FILTER" not in header and header.get("FILTER2") is not None:
+        if "FILTER" not in header and cards.value_of(header, "FILTER2") is not None:
             header["FILTER2"] = None
         if day_obs in _T417_DAYS and header.get("PROGRAM") == "BLOCK-417":
             header["PROGRAM"] = "BLOCK-T417"
@@ -85,7 +85,7 @@ class LsstComCamTranslator(LsstCamTranslator):
     @classmethod
     def _repair(cls, header: MutableMapping[str, Any], day_obs: int, seq_num: int) -> None:
         stated = header.get("FILTER")
-        if stated is None:
+        if stated != "" and cards.value_of(header, "FILTER") is None:
             header["FILTER"] = "unknown"
         elif stated in ("r", ""):  # the band for the filter in the laboratory, nothing at all in Chile
             is_in_chile = cls(header).to_datetime_begin().mjd > _COMCAM_TO_CHILE
