@@ -67,7 +67,7 @@ def explain_causes(verdict: Verdict, most_results: int) -> tuple[ExplainedCause,
 
 
 def _fair_share(counts: Sequence[int], most: int) -> int:
-    """Return how many results each cause may list, so that all together are at most ``most``; never under 3."""
+    """Return how many results each cause may list, at most ``most`` together but never under 3."""
     left = most
     ordered = sorted(counts)
     for position, count in enumerate(ordered):
