@@ -1,9 +1,11 @@
 """Header rules, one by one, on small headers."""
 
+import datetime
 import math
 from typing import Any
 
 import pytest
+from astropy.io import fits
 
 from infra.errors import RawRejected
 from infra.instruments.identify import detector_model, instrument_of
@@ -125,6 +127,9 @@ def test_the_observing_day_ends_at_noon_where_the_header_does_not_say():
         ("DATE-BEG", "2024-13-45T00:00:00"),
         ("DATE-END", "soon"),
         ("MJD-BEG", math.nan),
+        ("MJD-BEG", 0.0),
+        ("MJD-BEG", 1e30),
+        ("EXPTIME", 1e9),
         ("MJD-BEG", "x"),
         ("DAYOBS", "2024"),
         ("SEQNUM", "many"),
@@ -310,3 +315,25 @@ def test_frames_of_20190927_are_what_they_are_not_what_they_say():
         for number in (7, 8, 17, 18, 117, 118, 326)
     ]
     assert kinds == ["engtest", "dark", "dark", "bias", "bias", "flat", "flat"]
+
+
+def test_a_clock_that_was_never_set_is_refused_where_no_better_date_is_known():
+    with pytest.raises(RawRejected, match="DATE-BEG is '1970"):
+        observation_info(lsstcam(**{"DATE-BEG": "1970-01-01T00:00:08.000", "DATE-END": ...}))
+
+
+def test_headers_of_astropy_with_undefined_cards():
+    header = fits.Header()
+    for name, value in latiss(FILTER=None, GROUPID=None, REASON=None).items():
+        header[name] = value
+    header["HIERARCH SIMULATE ATMCS"] = None
+    header["HIERARCH SIMULATE ATDOME"] = 0
+    info = observation_info(header, "frame.fits")
+    assert info.physical_filter == "unknown~empty"
+    assert info.exposure_group == "2024031800043"
+    assert not info.has_simulated_content
+
+
+def test_dates_that_yaml_took_for_dates():
+    group = datetime.datetime(2024, 6, 25, 1, 26, 31, 895000)
+    assert observation_info(latiss(GROUPID=group)).exposure_group == "2024-06-25T01:26:31.895"

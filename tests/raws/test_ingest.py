@@ -325,3 +325,12 @@ def test_progress_is_told_file_by_file(butler, tmp_path):
     told: list[tuple[int, int]] = []
     ingest_raws(butler, paths, on_progress=lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("transfer", ["copy", "direct", "symlink"])
+def test_names_with_blanks_and_signs(butler, tmp_path, transfer):
+    folder = tmp_path / "night #1 100%"
+    folder.mkdir()
+    path = write_raw(folder / "Bias für C10 a%20b.fits", 1)
+    ingest_raws(butler, [path], transfer=transfer)
+    assert raw_file_from_image(butler.get(held(butler)[0])).layout.id == 0
