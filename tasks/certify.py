@@ -40,7 +40,7 @@ def certify_round(workspace: Workspace, campaign: CampaignRecord, current: Relea
     ReleaseError
         Another range is in the way, or the set of detectors is not complete.
     """
-    approved = {one.key: one for one in approvals(workspace, campaign)}
+    approved = {one.key: one for one in approvals(workspace, campaign, current.keys)}
     with open_butler(workspace.repository, writeable=True) as butler:
         for key in current.keys:
             _certify_one(workspace, butler, campaign, current, approved[key])

@@ -43,8 +43,7 @@ def export_round(workspace: Workspace, campaign: CampaignRecord, current: Releas
     """
     if (known := _published(workspace, campaign, current)) is not None:
         return known
-    approved = approvals(workspace, campaign)
-    digests = [one.digest for one in approved if one.key in current.keys]
+    digests = [one.digest for one in approvals(workspace, campaign, current.keys)]
     request = BundleRequest(
         name=bundle_name(current.cert_rerun),
         instrument=campaign.name.instrument,

@@ -10,17 +10,18 @@ from prefect import task
 from infra.butler.execution import PipelineOutcome, run_pipeline
 from infra.butler.repository import open_butler
 from infra.progress import say
-from infra.settings import Policy, load_policy
+from infra.settings import load_policy
 from infra.workspace import Workspace, open_workspace
-from tasks.campaigns.model import CampaignRecord, PlannedCalibration
+from tasks.campaigns.expectation import expectation
+from tasks.campaigns.model import CampaignRecord
 from tasks.campaigns.recording import recorded
-from tasks.campaigns.requests import detectors_of, pipeline_argument, prior_calibrations, verification_request
+from tasks.campaigns.requests import pipeline_argument, prior_calibrations, verification_request
 from tasks.campaigns.store import load_campaign
 from tasks.verification.evaluate import evaluate
 from tasks.verification.metrics import metric_rows
-from tasks.verification.model import DetectorStatistics, ExposureGroup, PlannedFrame, Verdict
+from tasks.verification.model import DetectorStatistics, Verdict
 
-__all__ = ["judge", "verify", "verify_calibration"]
+__all__ = ["verify", "verify_calibration"]
 
 
 @task(task_run_name="verify {key}")
@@ -56,7 +57,8 @@ def verify_calibration(workspace: Workspace, campaign: CampaignRecord, key: str)
         request = verification_request(workspace, campaign, planned, priors)
         outcome = run_pipeline(butler, request)
         statistics = read_statistics(butler, outcome)
-        verdict = judge(butler, campaign, planned, statistics, policy)
+        question = expectation(butler, campaign, planned)
+        verdict = evaluate(statistics, policy, calibration=key, **question.arguments())
         workspace.ledger.add_metrics(
             list(metric_rows(statistics, campaign=str(campaign.name), calibration=key))
         )
@@ -66,59 +68,6 @@ def verify_calibration(workspace: Workspace, campaign: CampaignRecord, key: str)
         result.digest = verdict_digest(verdict)
         say(f"{key}: {verdict.outcome.value}")
         return verdict
-
-
-def judge(
-    butler: Butler,
-    campaign: CampaignRecord,
-    planned: PlannedCalibration,
-    statistics: list[DetectorStatistics],
-    policy: Policy,
-) -> Verdict:
-    """Judge statistics by the policy, and prove that they were measured with the candidate itself."""
-    candidates = {
-        int(ref.dataId["detector"]): str(ref.id)
-        for ref in butler.query_datasets(
-            planned.key.calibration,
-            collections=[campaign.generation_run(planned.key)],
-            find_first=False,
-            explain=False,
-        )
-    }
-    artefacts = known_artefacts(campaign, str(planned.key))
-    detectors = {one.detector for one in statistics} | set(candidates)
-    detectors |= set(detectors_of(butler, campaign.name.instrument, planned.generation))
-    expected = [
-        PlannedFrame(exposure=exposure, detector=detector, group=group, artefact=artefacts.get(exposure))
-        for detector in sorted(detectors)
-        for group, exposures in (
-            (ExposureGroup.GENERATION, planned.generation),
-            (ExposureGroup.VERIFICATION, planned.verification),
-        )
-        for exposure in exposures
-    ]
-    return evaluate(
-        statistics,
-        policy,
-        calibration=str(planned.key),
-        expected=expected,
-        candidates=candidates,
-        day_obs=campaign.day_obs,
-    )
-
-
-def known_artefacts(campaign: CampaignRecord, key: str) -> dict[int, str]:
-    """Return the exposures with an artefact of their own: first ones, and those after saturated ones."""
-    found: dict[int, str] = {}
-    for row in campaign.plan["exposures"]:
-        evidence = row["evidence"]
-        if row["calibration"] != key or row["role"] != "verification":
-            continue
-        if evidence.get("position") == 1:
-            found[row["exposure"]] = "first exposure of its set"
-        elif "after_saturated" in evidence:
-            found[row["exposure"]] = f"taken right after the saturated exposure {evidence['after_saturated']}"
-    return found
 
 
 def read_statistics(butler: Butler, outcome: PipelineOutcome) -> list[DetectorStatistics]:

@@ -13,6 +13,7 @@ from infra.ledger.clock import now, tai_text
 from infra.settings import load_policy
 from infra.versions import software_versions
 from infra.workspace import Workspace
+from tasks.campaigns.expectation import expectation
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
 from tasks.campaigns.script import campaign_script
 from tasks.reporting.amplifiers import summarise_amplifiers
@@ -90,7 +91,8 @@ def _calibration(
         for ref in _refs(butler, f"{name}Statistics", verification_run)
     )
     policy = load_policy(workspace.profile.policy, beside=workspace.profile_path)
-    results = all_results(statistics, policy, calibration=key, day_obs=campaign.day_obs)
+    question = expectation(butler, campaign, planned)
+    results = all_results(statistics, policy, calibration=key, **question.arguments())
     images = {detector: calibration_image(butler.get(ref)) for detector, ref in refs.items()}
     generated = _last_done(workspace, campaign, "generate", key)
     gate = workspace.ledger.entries(campaign=str(campaign.name), step="approve", calibration=key)

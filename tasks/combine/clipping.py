@@ -1,6 +1,7 @@
 """Iteratively clipped mean and standard deviation of one sample, and of one amplifier's pixels."""
 
 import math
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,13 @@ A value that stands exactly on the limit is kept. Which side of the limit roundi
 order of summation, hence on vector width; the tolerance takes that freedom away. It is far below what a
 float32 sample can resolve.
 """
+
+
+_LARGEST_KEPT = 1 << 21
+"""Pixels up to which a thread keeps its memory: 8 MiB, twice an amplifier."""
+
+_NOTHING = np.empty(0, np.float32)
+_memory = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +114,12 @@ def clipped_statistics_of_amplifier(
     n_sigma, n_iterations
         As in `clipped_mean`; verification uses 5 and 3.
     """
-    if mask is not None:
-        rejected = (mask & np.uint16(excluded)) != 0
-        if rejected.any():
-            return clipped_mean(image[~rejected], n_sigma, n_iterations)
-    return clipped_mean(image, n_sigma, n_iterations)
+    if image.dtype != np.float32 or image.ndim != 2:
+        raise ValueError(f"an amplifier's pixels are float32 [ny, nx], not {image.dtype} {image.shape}")
+    flags = np.zeros((1, 1), np.uint16) if mask is None else mask
+    scratch = _scratch(image.size)
+    n_valid = _gather(image, flags, np.uint16(excluded), scratch)
+    return _statistics(scratch[:n_valid], n_sigma, n_iterations)
 
 
 def clipped_variance_factor(n_sigma: float) -> float:
@@ -148,6 +157,51 @@ def _finite(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     with np.errstate(invalid="ignore", over="ignore"):
         all_finite = bool(np.isfinite(values.sum()))
     return np.ascontiguousarray(values if all_finite else values[np.isfinite(values)])
+
+
+def _scratch(size: int) -> npt.NDArray[np.float32]:
+    """Memory of this thread for the pixels of an amplifier: fresh memory would cost more than the work in it."""
+    if size > _LARGEST_KEPT:
+        return np.empty(size, np.float32)
+    if getattr(_memory, "pixels", _NOTHING).size < size:
+        _memory.pixels = np.empty(size, np.float32)
+    pixels: npt.NDArray[np.float32] = _memory.pixels
+    return pixels
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+def _is_clean(
+    pixels: npt.NDArray[np.float32], flags: npt.NDArray[np.uint16], excluded: np.uint16
+) -> np.bool_:
+    """Tell whether all pixels of a row are finite and none is excluded; in float32, so that it vectorises."""
+    unusable = np.float32(0.0)
+    for x in range(flags.size):
+        unusable += np.float32(flags[x] & excluded)
+    for x in range(pixels.size):
+        unusable += pixels[x] * np.float32(0.0)  # NaN if the pixel is not finite
+    return unusable == 0.0
+
+
+@njit(cache=True, nogil=True)
+def _gather(
+    image: npt.NDArray[np.float32],
+    mask: npt.NDArray[np.uint16],
+    excluded: np.uint16,
+    gathered: npt.NDArray[np.float32],
+) -> int:
+    """Copy the finite pixels with no excluded plane one after the other; a mask of one pixel masks nothing."""
+    n, masked = 0, mask.shape == image.shape
+    for y in range(image.shape[0]):
+        row, flags = image[y], mask[y if masked else 0]
+        if _is_clean(row, flags, excluded):
+            gathered[n : n + row.size] = row
+            n += row.size
+            continue
+        for x in range(row.size):
+            if np.isfinite(row[x]) and not (masked and flags[x] & excluded):
+                gathered[n] = row[x]
+                n += 1
+    return n
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})

@@ -1,11 +1,12 @@
 """Asking for decisions, taking them, and saying what they allow."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from infra.butler.repository import open_butler
 from infra.butler.validity import Validity
 from infra.errors import GateError, UsageError
-from infra.ledger import CalibrationState, Decision, Step
+from infra.ledger import CalibrationState, Decision, Entry, Step
 from infra.storage import ChecksumCache
 from infra.workspace import Workspace
 from tasks.campaigns.model import CampaignRecord
@@ -13,7 +14,16 @@ from tasks.campaigns.store import keys_in_state
 from tasks.gate.binding import approval_digest
 from tasks.gate.candidates import Candidate, candidate_now
 
-__all__ = ["Answer", "Approval", "approvals", "ask", "decide", "open_questions"]
+__all__ = [
+    "Answer",
+    "Approval",
+    "approvals",
+    "ask",
+    "decide",
+    "open_questions",
+    "past_the_gate",
+    "refuse_rejected_priors",
+]
 
 _JUDGED = (CalibrationState.VERIFIED, CalibrationState.FAILED_VERIFICATION, CalibrationState.EXPIRED)
 _PAST_THE_GATE = (
@@ -96,17 +106,15 @@ def decide(workspace: Workspace, campaign: CampaignRecord, answer: Answer) -> di
     UsageError
         A calibration is unknown, or the validity makes no sense.
     """
+    _check_words(answer)
     waiting = open_questions(workspace, campaign)
     keys = _keys(workspace, campaign, answer, waiting)
     if answer.approve:
-        if answer.begin_day is None:
-            raise UsageError("an approval needs the first day of validity", "give --begin DAY")
-        Validity.from_days(answer.begin_day, answer.end_day)
+        refuse_rejected_priors(workspace, campaign, keys)
     with open_butler(workspace.repository) as butler, ChecksumCache.open() as checksums:
         digests = {key: candidate_now(workspace, butler, campaign, key, checksums).digest for key in keys}
-    outcomes: dict[str, str] = {}
-    for key in keys:
-        decision = Decision(
+    decisions = [
+        Decision(
             campaign=str(campaign.name),
             reviewer=answer.reviewer,
             decision="approve" if answer.approve else "reject",
@@ -117,38 +125,54 @@ def decide(workspace: Workspace, campaign: CampaignRecord, answer: Answer) -> di
             accepted_failures=answer.accepted_failures,
             reason=answer.reason,
         )
-        for verdict in workspace.ledger.decide(decision, workspace.profile.gate):
-            outcomes[verdict.calibration] = f"{verdict.outcome} ({verdict.reason})"
-    return outcomes
+        for key in keys
+    ]
+    return {
+        verdict.calibration: f"{verdict.outcome} ({verdict.reason})"
+        for verdict in workspace.ledger.decide_all(decisions, workspace.profile.gate)
+    }
 
 
-def approvals(workspace: Workspace, campaign: CampaignRecord) -> tuple[Approval, ...]:
-    """Return every calibration that passed the gate, proved to be what was approved.
+def past_the_gate(workspace: Workspace, campaign: CampaignRecord) -> tuple[str, ...]:
+    """Return the calibrations that were approved, whatever has been done with them since."""
+    return keys_in_state(workspace, campaign, *_PAST_THE_GATE)
+
+
+def approvals(
+    workspace: Workspace, campaign: CampaignRecord, keys: Collection[str] | None = None
+) -> tuple[Approval, ...]:
+    """Return calibrations that passed the gate, proved to be what was approved.
+
+    Parameters
+    ----------
+    workspace
+        Profile and ledger.
+    campaign
+        The campaign.
+    keys
+        Only these; all that were approved by default.
 
     Raises
     ------
     GateError
-        Something under an approval changed: a file, a verdict, a configuration. The approval is void.
+        One of ``keys`` is not approved, or something under an approval changed: a file, a verdict, a
+        configuration. That approval is void.
     """
+    passed = past_the_gate(workspace, campaign)
+    if missing := [key for key in keys or () if key not in passed]:
+        states = workspace.ledger.states(str(campaign.name))
+        listed = ", ".join(f"{key} is {states.get(key, 'unknown')}" for key in missing)
+        raise GateError(f"{listed} in {campaign.name}, not approved", "see: calprod status")
     found: list[Approval] = []
-    keys = keys_in_state(workspace, campaign, *_PAST_THE_GATE)
+    void: list[str] = []
     with open_butler(workspace.repository) as butler, ChecksumCache.open() as checksums:
-        for key in keys:
-            entry = next(
-                entry
-                for entry in reversed(
-                    workspace.ledger.entries(campaign=str(campaign.name), step="approve", calibration=key)
-                )
-                if entry.status == "done" and entry.outcome == "approved"
-            )
+        for key in passed if keys is None else [key for key in passed if key in keys]:
+            entry = _approval_entry(workspace, campaign, key)
             candidate = candidate_now(workspace, butler, campaign, key, checksums)
             if candidate.digest != entry.digest:
                 _void(workspace, campaign, key)
-                raise GateError(
-                    f"the approval of {key} of {campaign.name} is void: what was approved has changed since"
-                    f" (digest {str(entry.digest)[:12]}, now {candidate.digest[:12]})",
-                    "restore what was approved, or open the gate again with: calprod run",
-                )
+                void.append(f"{key} (digest {str(entry.digest)[:12]}, now {candidate.digest[:12]})")
+                continue
             begin, end = entry.parameters["begin_day_obs"], entry.parameters["end_day_obs"]
             found.append(
                 Approval(
@@ -159,7 +183,55 @@ def approvals(workspace: Workspace, campaign: CampaignRecord) -> tuple[Approval,
                     reviewers=tuple(entry.parameters["approvals"]),
                 )
             )
+    if void:
+        raise GateError(
+            f"void is the approval of {', '.join(void)} of {campaign.name}: what was approved has changed since",
+            "restore it and open the gate again with: calprod run; or make it anew with: calprod run --new",
+        )
     return tuple(found)
+
+
+def _approval_entry(workspace: Workspace, campaign: CampaignRecord, key: str) -> Entry:
+    entries = workspace.ledger.entries(campaign=str(campaign.name), step="approve", calibration=key)
+    return next(
+        entry for entry in reversed(entries) if entry.status == "done" and entry.outcome == "approved"
+    )
+
+
+def refuse_rejected_priors(workspace: Workspace, campaign: CampaignRecord, keys: Collection[str]) -> None:
+    """Refuse calibrations that were made with another one of the campaign which has been rejected.
+
+    Raises
+    ------
+    GateError
+        Names both.
+    """
+    states = workspace.ledger.states(str(campaign.name))
+    rejected = {
+        planned.key.calibration
+        for planned in campaign.calibrations
+        if planned.key.physical_filter is None
+        and states.get(str(planned.key)) is CalibrationState.REJECTED
+    }
+    for key in keys:
+        settings = workspace.profile.calibration(campaign.calibration(key).key.calibration)
+        if wrong := rejected & set(settings.after if settings else ()):
+            raise GateError(
+                f"{key} of {campaign.name} was made with its {', '.join(sorted(wrong))}, which was rejected",
+                "reject it as well, and make both anew with: calprod run --new",
+            )
+
+
+def _check_words(answer: Answer) -> None:
+    if not answer.reviewer:
+        raise UsageError("nobody is named as reviewer", "say who decides")
+    if not answer.approve:
+        if not (answer.reason or "").strip():
+            raise UsageError("a rejection needs a reason", "say why")
+        return
+    if answer.begin_day is None:
+        raise UsageError("an approval needs the first day of validity", "give --begin DAY")
+    Validity.from_days(answer.begin_day, answer.end_day)
 
 
 def _keys(

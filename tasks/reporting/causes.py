@@ -91,19 +91,22 @@ def _index(causes: Sequence[Cause]) -> dict[_Key, list[int]]:
 
 
 def _find(index: dict[_Key, list[int]], causes: Sequence[Cause], result: TestResult) -> int | None:
-    """Return the cause that explains a result: of its own amplifier rather than of the whole exposure."""
+    """Return the number of the cause that explains a result, None when none does."""
     key = (result.outcome, result.severity, result.waived, result.test, result.detector)
-    fitting = [
-        number
-        for number in index.get(key, ())
-        if causes[number].amplifier in (None, result.amplifier)
-        and (
-            result.exposure in causes[number].exposures
-            if result.exposure is not None
-            else not causes[number].exposures
-        )
-    ]
-    return max(fitting, key=lambda number: causes[number].amplifier == result.amplifier, default=None)
+    return next((number for number in index.get(key, ()) if _explains(causes[number], result)), None)
+
+
+def _explains(cause: Cause, result: TestResult) -> bool:
+    """Tell whether a cause that shares test, detector and kind with a result is its cause."""
+    seen = result.exposure in cause.exposures
+    if _is_widespread(cause):
+        return seen and result.amplifier is not None
+    return cause.amplifier == result.amplifier and (seen or result.exposure is None)
+
+
+def _is_widespread(cause: Cause) -> bool:
+    """Tell whether a cause is that of whole exposures, in each of which several amplifiers fail."""
+    return cause.amplifier is None and cause.generation + cause.verification >= 2 * len(cause.exposures) > 0
 
 
 def _kind(cause: Cause) -> str:
