@@ -77,6 +77,12 @@ def test_results_left_out_are_counted(results: list[TestResult], most: int) -> N
         assert len(one.members) + one.unlisted == one.cause.count
 
 
+def test_a_result_over_the_run_joins_those_of_its_exposures() -> None:
+    failing = {"outcome": Outcome.FAIL, "detector": None, "amplifier": None}
+    (one,) = explain_causes(roll_up([result(None, **failing), result(1, **failing)], "bias"), 10)
+    assert (one.cause.count, len(one.members), one.cause.exposures) == (2, 2, (1,))
+
+
 def test_causes_with_many_results_give_way_first() -> None:
     results = [result(n, 0, "C00", outcome=Outcome.FAIL) for n in range(1, 19)]
     results += [result(n, 1, "C01", outcome=Outcome.FAIL) for n in range(1, 6)]
