@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tasks.verification.model import ExposureGroup, Outcome, Severity, TestResult, Verdict
 
-__all__ = ["AmplifierTest", "Count", "severity_margin", "summarise_amplifiers", "summarise_verdict"]
+__all__ = ["AmplifierTest", "Count", "agree", "severity_margin", "summarise_amplifiers", "summarise_verdict"]
 
 _GRAVITY = {Outcome.NOT_APPLICABLE: 0, Outcome.PASS: 1, Outcome.COULD_NOT_RUN: 2, Outcome.FAIL: 3}
 
@@ -134,3 +134,16 @@ def _badness(result: TestResult) -> tuple[int, bool, bool, float]:
         result.severity is Severity.ERROR,
         -1.0 if math.isnan(margin) else margin,
     )
+
+
+def agree(tests: Iterable[AmplifierTest], verdict: Verdict) -> bool:
+    """Tell whether worst results were judged as the verdict was; a policy changed since makes them differ."""
+    judged = {
+        _place(test): (test.failed, test.could_not_run) for test in tests if test.failed or test.could_not_run
+    }
+    stated = {_place(test): (test.failed, test.could_not_run) for test in summarise_verdict(verdict)}
+    return judged == stated
+
+
+def _place(test: AmplifierTest) -> tuple[int | None, str | None, str, str]:
+    return (test.worst.detector, test.worst.amplifier, test.worst.test, test.worst.severity)

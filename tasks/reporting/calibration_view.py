@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tasks.reporting.amplifiers import AmplifierTest, summarise_verdict
+from tasks.reporting.amplifiers import AmplifierTest, agree, summarise_verdict
 from tasks.reporting.contents import CalibrationContents
 from tasks.reporting.detector_view import DetectorView, detector_view
 from tasks.reporting.detectors import (
@@ -55,6 +55,8 @@ class CalibrationView:
     """The rest."""
     ranked: tuple[DetectorSummary, ...]
     """All detectors, the worst first."""
+    judged_alike: bool
+    """Whether the tables of amplifiers were judged as the verdict was."""
     plane: FocalPlane
     mosaic: Markup | None
     """The combined images of all detectors in the focal plane."""
@@ -110,6 +112,7 @@ def calibration_view(contents: CalibrationContents, plan: Mapping[str, Any], anc
         ),
         others=ranked[len(shown) :],
         ranked=ranked,
+        judged_alike=agree(tests, contents.verdict),
         plane=plane,
         mosaic=mosaic_figure(contents, plane),
         points=points,

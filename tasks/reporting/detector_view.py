@@ -117,7 +117,8 @@ def _combined(
     ]
     if isinstance(image, CalibrationImage):
         bad = int(np.count_nonzero(image.mask & np.uint16(MaskPlane.BAD)))
-        facts.append(("Bad pixels", f"{bad}, {number(100 * bad / max(1, image.mask.size))} %"))
+        share = f"{bad}, {number(100 * bad / image.mask.size)} %"
+        facts.append(("Bad pixels", share if bad else "none"))
     return figure, tuple(facts)
 
 

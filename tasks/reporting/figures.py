@@ -102,7 +102,7 @@ def _image(
         left = (left_margin + plot_width + _BAR_GAP) / width
         bar = figure.add_axes((left, bottom, _BAR_WIDTH / width, tall))
         _draw_bar(bar, stretch, unit)
-        pixels = [Pixels(axes, image_png(image, stretch)), Pixels(bar, colour_bar_png(stretch))]
+        pixels = [Pixels(axes, image_png(image, stretch), nx), Pixels(bar, colour_bar_png(stretch), 1)]
         return to_svg(figure, description, pixels)
 
 
@@ -136,7 +136,7 @@ def mean_against_time(points: Sequence[MeanPoint], *, quantity: str, unit: str, 
         for number, panel in enumerate(panels):
             axes = figure.add_subplot(grid[0, number], sharey=first)
             first = first or axes
-            _draw_panel(axes, [point for point in points if point.day_obs in panel.days])
+            _draw_panel(axes, [point for point in points if panel.shows(point.observed_mjd)])
             axes.set_title(panel.title, fontsize=11.5, loc="left", pad=8)
             low, high = panel.limits
             axes.set_xlim(low, high)

@@ -74,6 +74,8 @@ class Pixels:
 
     axes: Axes
     png: bytes
+    columns: int
+    """Columns of the image; one that must be enlarged keeps its blocks sharp."""
 
 
 @contextmanager
@@ -119,10 +121,11 @@ def to_svg(figure: Figure, description: str, pixels: Sequence[Pixels] = ()) -> M
 
 def _image(pixels: Pixels, height: int) -> str:
     box = pixels.axes.get_window_extent()
+    sharp = ' style="image-rendering:pixelated"' if pixels.columns < box.width else ""
     return (
         f'<image x="{box.x0:.2f}" y="{height - box.y1:.2f}" '
         f'width="{box.width:.2f}" height="{box.height:.2f}" '
-        f'preserveAspectRatio="none" href="{data_uri(pixels.png)}"/>'
+        f'preserveAspectRatio="none"{sharp} href="{data_uri(pixels.png)}"/>'
     )
 
 

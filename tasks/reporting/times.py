@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
 
 __all__ = ["DayPanel", "clock_of", "date_of", "day_panels", "iso_of"]
 
 _EPOCH = datetime(1858, 11, 17)
 _MOST_PANELS = 5
 _MINUTE = 1 / 1440
+_PAUSE = 10 * _MINUTE
+"""A shorter pause never divides a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +22,18 @@ class DayPanel:
     title: str
     days: tuple[int, ...]
     """Observing days it shows, YYYYMMDD."""
+    span: tuple[float, float]
+    """Times of the first and last exposure it shows (TAI, MJD)."""
     limits: tuple[float, float]
     """Ends of its axis (TAI, MJD)."""
     ticks: tuple[float, ...]
     """Places of its labels (TAI, MJD)."""
     width: float
     """Share of the plot's width."""
+
+    def shows(self, time: float) -> bool:
+        """Tell whether an exposure of this time (TAI, MJD) belongs to the panel."""
+        return self.span[0] <= time <= self.span[1]
 
 
 def iso_of(mjd: float) -> str:
@@ -45,7 +55,7 @@ def clock_of(mjd: float, *, dated: bool = False) -> str:
 
 
 def day_panels(points: Sequence[tuple[int, float]]) -> tuple[DayPanel, ...]:
-    """Divide observing days over panels, so that minutes within a day and weeks between can both be read.
+    """Divide exposures over panels, so that minutes within a set and weeks between sets can both be read.
 
     Parameters
     ----------
@@ -55,26 +65,35 @@ def day_panels(points: Sequence[tuple[int, float]]) -> tuple[DayPanel, ...]:
     Returns
     -------
     tuple of DayPanel
-        One panel per day when there are few; else the day with most exposures alone, and those before and
-        after it together.
+        One panel per day, two or more where a day pauses long; when these are too many, the day with most
+        exposures alone, and those before and after it together.
     """
     by_day: dict[int, list[float]] = {}
-    for day, time in points:
+    for day, time in sorted(points, key=lambda point: point[1]):
         by_day.setdefault(day, []).append(time)
     days = sorted(by_day)
     if not days:
         return ()
+    split = [((day,), times) for day in days for times in _without_pauses(by_day[day])]
+    if len(split) <= _MOST_PANELS:
+        return tuple(_panel(group, times) for group, times in split)
     if len(days) <= _MOST_PANELS:
-        groups: list[tuple[int, ...]] = [(day,) for day in days]
-    else:
-        main = max(days, key=lambda day: (len(by_day[day]), day))
-        before, after = (tuple(d for d in days if d < main), tuple(d for d in days if d > main))
-        groups = [group for group in (before, (main,), after) if group]
-    panels = []
-    for group in groups:
-        times = [time for day in group for time in by_day[day]]
-        panels.append(_panel(group, times))
-    return tuple(panels)
+        return tuple(_panel((day,), by_day[day]) for day in days)
+    main = max(days, key=lambda day: (len(by_day[day]), day))
+    groups = [tuple(d for d in days if d < main), (main,), tuple(d for d in days if d > main)]
+    return tuple(_panel(group, [time for day in group for time in by_day[day]]) for group in groups if group)
+
+
+def _without_pauses(times: Sequence[float]) -> list[list[float]]:
+    """Divide the times of a day where it pauses much longer than usual."""
+    steps = [after - before for before, after in pairwise(times)]
+    longest = max(_PAUSE, 5 * median(steps)) if steps else _PAUSE
+    parts = [[times[0]]]
+    for step, time in zip(steps, times[1:], strict=True):
+        if step > longest:
+            parts.append([])
+        parts[-1].append(time)
+    return parts
 
 
 def _panel(days: tuple[int, ...], times: Sequence[float]) -> DayPanel:
@@ -88,7 +107,7 @@ def _panel(days: tuple[int, ...], times: Sequence[float]) -> DayPanel:
     else:
         ticks = _round_ticks(low, high, n_ticks)
     width = 1.0 + 0.16 * min(len(times), 30)
-    return DayPanel(title, days, (low - room, high + room), ticks, width)
+    return DayPanel(title, days, (low, high), (low - room, high + room), ticks, width)
 
 
 def _round_ticks(low: float, high: float, most: int) -> tuple[float, ...]:

@@ -166,7 +166,7 @@ def _tally(calibrations: Iterable[CalibrationContents]) -> str:
         plural(
             causes["could-not-run/error"], "reason why tests could not run", "reasons why tests could not run"
         ),
-        plural(warnings, "warning"),
+        plural(warnings, "cause of warnings", "causes of warnings"),
         plural(causes["waived"], "known failure waived", "known failures waived"),
     ]
     told = [part for part in parts if not part.startswith("0 ")]

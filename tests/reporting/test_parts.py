@@ -89,7 +89,17 @@ def test_a_day_has_its_own_panel_until_there_are_many() -> None:
         times = [time for day, time in many if day in panel.days]
         assert panel.limits[0] < min(times) <= max(times) < panel.limits[1]
         assert all(panel.limits[0] <= tick <= panel.limits[1] for tick in panel.ticks)
+    assert all(sum(panel.shows(time) for panel in panels) == 1 for _, time in many)
     assert day_panels([]) == ()
+
+
+def test_a_day_with_a_long_pause_has_two_panels() -> None:
+    """Two sets an hour apart made twenty exposures one blot."""
+    first = [(20240318, 60387.77 + n / 8640) for n in range(22)]
+    second = [(20240318, 60387.81 + n / 8640) for n in range(6)]
+    panels = day_panels(second + first)
+    assert [panel.days for panel in panels] == [(20240318,), (20240318,)]
+    assert [sum(panel.shows(time) for _, time in first + second) for panel in panels] == [22, 6]
 
 
 def test_the_first_of_the_set_stands_beside_the_next() -> None:

@@ -75,7 +75,7 @@ def test_the_verdict_comes_first_and_in_words(latiss_page: Element) -> None:
     assert "flat-z could not be verified." in banner.text
     assert "bias and flat-r are verified." in banner.text
     assert (
-        "2 causes of failure, 1 reason why tests could not run, 1 warning, 1 known failure waived."
+        "2 causes of failure, 1 reason why tests could not run, 1 cause of warnings, 1 known failure waived."
         in banner.text
     )
 
@@ -347,6 +347,16 @@ def test_a_full_image_is_binned_and_its_bad_pixels_counted() -> None:
     text = parse(render_report(report((contents,)))).one("section", id="calibration-0").text
     assert "means of 2 × 2 pixels" in text
     assert "Bad pixels6, 0.001429 %" in text
+
+
+def test_tables_judged_otherwise_than_the_verdict_are_said_to_be() -> None:
+    words = "The tables of amplifiers were not judged as the verdict was."
+    good = calibration("bias", "verified", {0: "RXX_S00"}, shape=(40, 41))
+    other = calibration(
+        "bias", "verified", {0: "RXX_S00"}, plant={(0, "C00", 3): {"NOISE": 99.0}}, shape=(40, 41)
+    )
+    assert words not in parse(render_report(report((good,)))).text
+    assert words in parse(render_report(report((replace(good, verdict=other.verdict),)))).text
 
 
 def test_a_verdict_under_a_foreign_name_is_refused() -> None:
