@@ -35,7 +35,6 @@ float32 sample can resolve.
 _LARGEST_KEPT = 1 << 21
 """Pixels up to which a thread keeps its memory: 8 MiB, twice an amplifier."""
 
-_NOTHING = np.empty(0, np.float32)
 _memory = threading.local()
 
 
@@ -116,10 +115,14 @@ def clipped_statistics_of_amplifier(
     """
     if image.dtype != np.float32 or image.ndim != 2:
         raise ValueError(f"an amplifier's pixels are float32 [ny, nx], not {image.dtype} {image.shape}")
-    flags = np.zeros((1, 1), np.uint16) if mask is None else mask
-    scratch = _scratch(image.size)
-    n_valid = _gather(image, flags, np.uint16(excluded), scratch)
-    return _statistics(scratch[:n_valid], n_sigma, n_iterations)
+    pixels = _scratch("pixels", image.size, np.float32)
+    pixels.reshape(image.shape)[...] = image
+    if mask is not None:
+        flags = _scratch("flags", image.size, np.uint16)
+        np.bitwise_and(mask, np.uint16(excluded), out=flags.reshape(image.shape))
+        if flags.any():
+            pixels[flags != 0] = np.nan
+    return _statistics(_finite(pixels), n_sigma, n_iterations)
 
 
 def clipped_variance_factor(n_sigma: float) -> float:
@@ -159,49 +162,15 @@ def _finite(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return np.ascontiguousarray(values if all_finite else values[np.isfinite(values)])
 
 
-def _scratch(size: int) -> npt.NDArray[np.float32]:
-    """Memory of this thread for the pixels of an amplifier: fresh memory would cost more than the work in it."""
-    if size > _LARGEST_KEPT:
-        return np.empty(size, np.float32)
-    if getattr(_memory, "pixels", _NOTHING).size < size:
-        _memory.pixels = np.empty(size, np.float32)
-    pixels: npt.NDArray[np.float32] = _memory.pixels
-    return pixels
-
-
-@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
-def _is_clean(
-    pixels: npt.NDArray[np.float32], flags: npt.NDArray[np.uint16], excluded: np.uint16
-) -> np.bool_:
-    """Tell whether all pixels of a row are finite and none is excluded; in float32, so that it vectorises."""
-    unusable = np.float32(0.0)
-    for x in range(flags.size):
-        unusable += np.float32(flags[x] & excluded)
-    for x in range(pixels.size):
-        unusable += pixels[x] * np.float32(0.0)  # NaN if the pixel is not finite
-    return unusable == 0.0
-
-
-@njit(cache=True, nogil=True)
-def _gather(
-    image: npt.NDArray[np.float32],
-    mask: npt.NDArray[np.uint16],
-    excluded: np.uint16,
-    gathered: npt.NDArray[np.float32],
-) -> int:
-    """Copy the finite pixels with no excluded plane one after the other; a mask of one pixel masks nothing."""
-    n, masked = 0, mask.shape == image.shape
-    for y in range(image.shape[0]):
-        row, flags = image[y], mask[y if masked else 0]
-        if _is_clean(row, flags, excluded):
-            gathered[n : n + row.size] = row
-            n += row.size
-            continue
-        for x in range(row.size):
-            if np.isfinite(row[x]) and not (masked and flags[x] & excluded):
-                gathered[n] = row[x]
-                n += 1
-    return n
+def _scratch[T: np.generic](name: str, size: int, dtype: type[T]) -> npt.NDArray[T]:
+    """Memory of this thread for an amplifier: fresh memory would cost more than the work done in it."""
+    kept = getattr(_memory, name, None)
+    if kept is None or kept.size < size:
+        kept = np.empty(size, dtype)
+        if size <= _LARGEST_KEPT:
+            setattr(_memory, name, kept)
+    scratch: npt.NDArray[T] = kept[:size]
+    return scratch
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})

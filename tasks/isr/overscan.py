@@ -245,12 +245,11 @@ def _is_flooded(
     gain: float,
 ) -> bool:
     """Tell whether the image has spilled into the overscan."""
+    # Both conditions together ask for an overscan above this, and medians take longer than a maximum.
     level = settings.flooded_level * gain
-    if not np.isfinite(level) or not np.isfinite(overscan).any():
+    if not np.isfinite(level) or not np.nanmax(overscan, initial=-np.inf) > settings.flooded_fraction * level:
         return False
     overscan_median = float(np.nanmedian(overscan))
-    if overscan_median <= settings.flooded_fraction * level:
-        return False  # spares the median of the data: both conditions cannot hold
     data_median = float(np.nanmedian(data)) if np.isfinite(data).any() else 0.0
     return data_median > level and overscan_median / data_median > settings.flooded_fraction
 
