@@ -3,6 +3,7 @@
 import os
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from lsst.daf.butler import DatasetRef
@@ -22,9 +23,11 @@ from infra.ledger.clock import now
 from tasks.combine.calibration import CombinedCalibration, CombineOptions
 from tasks.combine.metadata import CombineInput
 from tasks.combine.raw_inputs import RawInput, raw_inputs
+from tasks.combine.stack import PROPAGATION_LIMIT
 from tasks.isr.chain import correct
 from tasks.isr.config import IsrConfig
 from tasks.isr.steps import IsrSteps, Purpose
+from tasks.isr.work import Workspace
 
 __all__ = ["CombineConfig", "CombineTask", "Exposures", "corrected", "used_calibrations"]
 
@@ -109,7 +112,8 @@ class CombineTask(PipelineTask):
             n_threads=self.config.n_threads or os.cpu_count() or 1,
             expected=expected,
         )
-        combined = self.combine(self._exposures(first, raws, calibrations, provenance), options)
+        exposures = self._exposures(first, raws, calibrations, provenance, expected)
+        combined = self.combine(exposures, options)
         self.log.info("combined %d exposures of detector %d", len(combined.inputs), first.detector)
         return Struct(calibration=combined.image)
 
@@ -123,16 +127,25 @@ class CombineTask(PipelineTask):
         rest: Iterator[RawInput],
         calibrations: Mapping[str, CalibrationImage],
         provenance: Metadata,
+        expected: int | None,
     ) -> Exposures:
+        # The combination is done with an exposure before it asks for the next, and looks at variances only
+        # where there are too few exposures to measure the scatter.
+        workspace = Workspace()
+        make_variance = expected is None or expected < PROPAGATION_LIMIT
         for raw in _chain(first, rest):
             steps = self.config.isr.steps(self.calibration, raw.raw.instrument)
-            exposure = corrected(raw, steps, calibrations)
+            steps = replace(steps, make_variance=make_variance)
+            exposure = corrected(raw, steps, calibrations, workspace)
             self.log.verbose("corrected exposure %d", raw.exposure)
             yield _combine_input(raw, provenance), exposure
 
 
 def corrected(
-    raw: RawInput, steps: IsrSteps, calibrations: Mapping[str, CalibrationImage]
+    raw: RawInput,
+    steps: IsrSteps,
+    calibrations: Mapping[str, CalibrationImage],
+    workspace: Workspace | None = None,
 ) -> CorrectedExposure:
     """Remove the instrument's signature from a raw, with the gains and read noises of the camera model.
 
@@ -144,6 +157,8 @@ def corrected(
         Corrections to make.
     calibrations
         Calibrations to apply, by name: ``bias``, ``dark``, ``flat``.
+    workspace
+        Memory for the exposure, which is overwritten when it is passed again; its own when None.
     """
     layout = raw.raw.layout
     return correct(
@@ -155,6 +170,7 @@ def corrected(
         flat=calibrations.get("flat"),
         dark_time=raw.dark_time,
         seed=raw.seed,
+        workspace=workspace,
     )
 
 
