@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from tasks.reporting.raster import Stretch, colour_bar_png, image_png
 from tasks.reporting.svg import GENERATION, VERIFICATION, WARN, Pixels, new_figure, to_svg
-from tasks.reporting.times import clock_of, day_panels
+from tasks.reporting.times import day_panels
 from tasks.verification.model import ExposureGroup
 
 __all__ = ["MeanPoint", "image_figure", "mean_against_time", "mosaic_image"]
@@ -140,7 +140,7 @@ def mean_against_time(points: Sequence[MeanPoint], *, quantity: str, unit: str, 
             axes.set_title(panel.title, fontsize=11.5, loc="left", pad=8)
             low, high = panel.limits
             axes.set_xlim(low, high)
-            axes.set_xticks(panel.ticks, [clock_of(tick, dated=len(panel.days) > 1) for tick in panel.ticks])
+            axes.set_xticks(panel.ticks, panel.labels)
             axes.tick_params(axis="y", labelleft=number == 0, left=number == 0)
         if first is not None:
             first.set_ylabel(f"{quantity} ({unit})" if unit else quantity)

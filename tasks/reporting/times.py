@@ -1,5 +1,6 @@
 """Times for people: MJD (TAI) as dates, and the days of a plot in panels."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ class DayPanel:
     """Ends of its axis (TAI, MJD)."""
     ticks: tuple[float, ...]
     """Places of its labels (TAI, MJD)."""
+    labels: tuple[str, ...]
+    """Time of day at each place, or the date."""
     width: float
     """Share of the plot's width."""
 
@@ -48,10 +51,9 @@ def date_of(day_obs: int) -> str:
     return f"{text[:4]}-{text[4:6]}-{text[6:]}"
 
 
-def clock_of(mjd: float, *, dated: bool = False) -> str:
-    """Return the time of day as ``19:04``, or the date as ``03-26``."""
-    moment = _EPOCH + timedelta(days=mjd + 0.5 * _MINUTE)
-    return moment.strftime("%m-%d" if dated else "%H:%M")
+def clock_of(mjd: float, form: str = "%H:%M") -> str:
+    """Return a time in a form of `datetime.strftime`, to the nearest second."""
+    return (_EPOCH + timedelta(seconds=round(mjd * 86400))).strftime(form)
 
 
 def day_panels(points: Sequence[tuple[int, float]]) -> tuple[DayPanel, ...]:
@@ -98,23 +100,25 @@ def _without_pauses(times: Sequence[float]) -> list[list[float]]:
 
 def _panel(days: tuple[int, ...], times: Sequence[float]) -> DayPanel:
     low, high = min(times), max(times)
-    room = max((high - low) * 0.06, _MINUTE)
-    title = f"day_obs {date_of(days[0])}" if len(days) == 1 else f"{date_of(days[0])} … {date_of(days[-1])}"
+    room = (high - low) * 0.06 or _MINUTE
     n_ticks = 2 if len(times) < 6 else 4
     if len(days) > 1:
-        step = (high - low) / (n_ticks - 1)
-        ticks = tuple(low + step * n for n in range(n_ticks))
+        title, form = f"{date_of(days[0])} … {date_of(days[-1])}", "%m-%d"
+        ticks = tuple(low + (high - low) * n / (n_ticks - 1) for n in range(n_ticks))
     else:
+        title = f"day_obs {date_of(days[0])}"
         ticks = _round_ticks(low, high, n_ticks)
+        form = "%H:%M:%S" if any(round(tick * 86400) % 60 for tick in ticks) else "%H:%M"
+    labels = tuple(clock_of(tick, form) for tick in ticks)
     width = 1.0 + 0.16 * min(len(times), 30)
-    return DayPanel(title, days, (low, high), (low - room, high + room), ticks, width)
+    return DayPanel(title, days, (low, high), (low - room, high + room), ticks, labels, width)
 
 
 def _round_ticks(low: float, high: float, most: int) -> tuple[float, ...]:
-    """Return at most ``most`` + 1 round times of day between two moments, at least one."""
-    for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720):
-        first, last = -(-low * 1440 // minutes), high * 1440 // minutes
+    """Return round times of day between two moments, about ``most`` of them, at least one."""
+    for seconds in (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200):
+        first, last = math.ceil(low * 86400 / seconds), math.floor(high * 86400 / seconds)
         if last - first < most:
-            ticks = tuple(number * minutes / 1440 for number in range(int(first), int(last) + 1))
+            ticks = tuple(number * seconds / 86400 for number in range(first, last + 1))
             return ticks or ((low + high) / 2,)
     return (low, high)

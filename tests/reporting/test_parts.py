@@ -100,6 +100,8 @@ def test_a_day_with_a_long_pause_has_two_panels() -> None:
     panels = day_panels(second + first)
     assert [panel.days for panel in panels] == [(20240318,), (20240318,)]
     assert [sum(panel.shows(time) for _, time in first + second) for panel in panels] == [22, 6]
+    assert panels[0].labels == ("18:29", "18:30", "18:31", "18:32")
+    assert panels[1].labels == ("19:26:40", "19:27:00")
 
 
 def test_the_first_of_the_set_stands_beside_the_next() -> None:
