@@ -3,7 +3,7 @@
 from prefect import flow
 from prefect.logging import get_run_logger
 
-from flows.gate import open_release_run
+from flows.gate import open_release_runs
 from flows.parameters import NightlyParameters, ProduceParameters
 from flows.produce import produce
 from infra.errors import CalprodError
@@ -38,7 +38,8 @@ def nightly(parameters: NightlyParameters) -> tuple[str, ...]:
             get_run_logger().error("%d: %s", day_obs, error)
             continue
         campaigns.append(campaign)
-        open_release_run(parameters.repository, parameters.profile, campaign)
+    # Also for what an earlier night left: one that was killed, or stood alone because the server was away.
+    open_release_runs(parameters.repository, parameters.profile)
     if failures:
         raise CalprodError("; ".join(failures))
     return tuple(campaigns)

@@ -5,8 +5,10 @@ from pathlib import Path
 from prefect import flow
 from prefect.logging import get_run_logger
 
+from flows.gate import open_release_runs
 from flows.parameters import ProduceParameters
 from infra.errors import CalprodError
+from infra.locks import exclusive
 from infra.workspace import open_workspace
 from tasks.approve import ask_for_decision
 from tasks.artifacts import parameters_artifact
@@ -47,21 +49,27 @@ def produce(parameters: ProduceParameters) -> str:
         parameters.tag,
         parameters.new,
     )
-    failures = _make_all(repository, profile, campaign)
-    record(repository, profile, campaign)
-    report(repository, profile, campaign)
-    ask_for_decision(repository, profile, campaign)
+    with open_workspace(repository, profile) as workspace:
+        lock = workspace.campaign_directory(load_campaign(workspace, campaign).name.rerun) / "lock"
+    with exclusive(lock, campaign):
+        failures = _make_all(repository, profile, campaign, parameters.calibrations)
+        record(repository, profile, campaign)
+        report(repository, profile, campaign)
+        ask_for_decision(repository, profile, campaign)
+    open_release_runs(repository, profile)
     if failures:
         listed = "; ".join(f"{key}: {reason}" for key, reason in failures.items())
         raise CalprodError(f"{len(failures)} of the calibrations of {campaign} could not be made: {listed}")
     return campaign
 
 
-def _make_all(repository: Path, profile: Path | None, campaign: str) -> dict[str, str]:
+def _make_all(
+    repository: Path, profile: Path | None, campaign: str, wanted: tuple[str, ...]
+) -> dict[str, str]:
     """Make and verify what is left to do; what fails takes only those along that need it."""
     failures: dict[str, str] = {}
     with open_workspace(repository, profile) as workspace:
-        work = work_left(workspace, load_campaign(workspace, campaign))
+        work = work_left(workspace, load_campaign(workspace, campaign), wanted)
     for item in work:
         lost = [need for need in item.needs if need in failures]
         if lost:

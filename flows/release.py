@@ -1,13 +1,18 @@
 """The release flow: wait for the decision, then certify, chain, export, sync and prove."""
 
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
-from prefect.flow_runs import suspend_flow_run
 from prefect.runtime import deployment
+from prefect.states import Completed
 
+from flows.form import ask_in_form
 from flows.parameters import ReleaseParameters
 from infra.errors import GateError
+from infra.ledger import CalibrationState
+from infra.locks import exclusive
+from infra.progress import say
 from infra.workspace import open_workspace
 from tasks.approve import apply_answer, initial_input
 from tasks.artifacts import parameters_artifact
@@ -17,7 +22,7 @@ from tasks.certify import certify_stage
 from tasks.chain import chain_stage
 from tasks.compare import compare
 from tasks.export import export_stage
-from tasks.gate.decide import open_questions
+from tasks.gate.decide import last_question, open_questions
 from tasks.record import record
 from tasks.sync import sync_stage
 
@@ -41,26 +46,51 @@ def release(parameters: ReleaseParameters) -> str:
     with open_workspace(repository, profile) as workspace:
         parameters_artifact("release", workspace.instrument, parameters.model_dump(mode="json"))
     _pass_the_gate(repository, profile, parameters.campaign)
-    current = _begin(repository, profile, parameters.campaign)
-    if current is not None:
-        _release_round(repository, profile, parameters.campaign, current)
-    record(repository, profile, parameters.campaign)
+    if deployment.id is not None and _rejected(repository, profile, parameters.campaign):
+        return _ended(f"{parameters.campaign} was rejected: there is nothing to release")
+    with open_workspace(repository, profile) as workspace:
+        name = load_campaign(workspace, parameters.campaign).name
+        lock = workspace.campaign_directory(name.rerun) / "lock"
+    with exclusive(lock, str(name)):
+        current = _begin(repository, profile, parameters.campaign)
+        if current is not None:
+            _release_round(repository, profile, parameters.campaign, current)
+        record(repository, profile, parameters.campaign)
     return compare(repository, profile)
 
 
 def _pass_the_gate(repository: Path, profile: Path | None, campaign: str) -> None:
     """Ask until everything that waits is decided; a refused answer is asked for again, with the reason."""
     refused: str | None = None
+    again = False
     while True:
         with open_workspace(repository, profile) as workspace:
             loaded = load_campaign(workspace, campaign)
             if not open_questions(workspace, loaded) or deployment.id is None:
                 return
             form = initial_input(workspace, loaded, refused)
+            question = last_question(workspace, loaded)
         # A suspended run costs nothing: its process ends, and the worker starts it again when it is answered.
-        given = suspend_flow_run(wait_for_input=form, timeout=None)
+        given = ask_in_form(form, question, again=again)
+        again = True
+        if given is None:
+            refused = "the form came back empty"
+            continue
         with open_workspace(repository, profile) as workspace:
             refused = apply_answer(workspace, load_campaign(workspace, campaign), given)
+
+
+def _rejected(repository: Path, profile: Path | None, campaign: str) -> bool:
+    """Tell whether people refused all that the campaign made."""
+    with open_workspace(repository, profile) as workspace:
+        states = workspace.ledger.states(str(load_campaign(workspace, campaign).name))
+    return bool(states) and all(state is CalibrationState.REJECTED for state in states.values())
+
+
+def _ended(why: str) -> Any:
+    """Return the state of a run that ends without a release; Prefect takes it for the run's own."""
+    say(why)
+    return Completed(name="Rejected", message=why)
 
 
 def _begin(repository: Path, profile: Path | None, campaign: str) -> ReleaseRound | None:

@@ -16,7 +16,7 @@ from tasks.campaigns.recording import recorded
 from tasks.campaigns.requests import detectors_of
 from tasks.campaigns.rounds import ReleaseRound
 from tasks.campaigns.store import load_campaign
-from tasks.gate.decide import Approval, approvals
+from tasks.gate.approvals import Approval, approvals
 
 __all__ = ["certify_round", "certify_stage"]
 

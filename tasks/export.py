@@ -18,7 +18,7 @@ from tasks.campaigns.model import CampaignRecord
 from tasks.campaigns.recording import recorded
 from tasks.campaigns.rounds import ReleaseRound
 from tasks.campaigns.store import load_campaign
-from tasks.gate.decide import approvals
+from tasks.gate.approvals import approvals
 
 __all__ = ["export_round", "export_stage"]
 

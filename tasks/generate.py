@@ -7,11 +7,14 @@ from prefect import task
 from infra.butler.execution import PipelineOutcome, run_pipeline
 from infra.butler.repository import open_butler
 from infra.progress import say
+from infra.storage import ChecksumCache
 from infra.workspace import Workspace, open_workspace
 from tasks.campaigns.model import CampaignRecord
 from tasks.campaigns.recording import recorded
 from tasks.campaigns.requests import generation_request, pipeline_argument, prior_calibrations
 from tasks.campaigns.store import load_campaign
+from tasks.gate.binding import datasets_digest
+from tasks.gate.candidates import contents_now
 
 __all__ = ["generate", "generate_calibration"]
 
@@ -47,6 +50,9 @@ def generate_calibration(workspace: Workspace, campaign: CampaignRecord, key: st
         priors = prior_calibrations(workspace, butler, campaign, planned)
         request = generation_request(workspace, campaign, planned, priors)
         outcome = run_pipeline(butler, request)
+        made = outcome.outputs.get(planned.key.calibration, ())
+        with ChecksumCache.open() as checksums:
+            result.digest = datasets_digest(contents_now(butler, made, checksums))
         result.command = request.command(pipeline=pipeline_argument(request.pipeline))
         result.parameters = {
             "run": outcome.run,

@@ -5,7 +5,7 @@ from pathlib import Path
 from prefect import task
 
 from infra.butler.repository import open_butler
-from infra.errors import SelectionError
+from infra.errors import SelectionError, UsageError
 from infra.ledger import Step
 from infra.ledger.clock import now
 from infra.progress import say
@@ -14,6 +14,7 @@ from tasks.artifacts import selection_artifact
 from tasks.campaigns.gather import plan_day
 from tasks.campaigns.model import CampaignRecord, campaign_parameters
 from tasks.selection.explicit import Overrides
+from tasks.selection.model import Plan
 
 __all__ = ["open_campaign", "select"]
 
@@ -82,6 +83,8 @@ def open_campaign(
     ------
     SelectionError
         No calibration can be made from the day.
+    UsageError
+        The unfinished campaign combines other exposures than those named.
     """
     with open_butler(workspace.repository) as butler:
         plan = plan_day(workspace, butler, day_obs, calibrations=calibrations, overrides=overrides)
@@ -90,15 +93,14 @@ def open_campaign(
         wants = "; ".join(f"{one.calibration}: {one.advice}" for one in plan.shortages)
         raise SelectionError(f"nothing can be made from {day_obs}", wants or "see: calprod plan")
     order = tuple(settings.name for settings in workspace.profile.ordered())
-    words = workspace.profile.campaign
+    words_of_name = (ticket or workspace.profile.campaign.ticket, tag or workspace.profile.campaign.tag)
     opened = workspace.ledger.open_campaign(
         workspace.instrument,
-        ticket or words.ticket,
-        tag or words.tag,
+        *words_of_name,
         day_obs,
         producer,
         parameters=campaign_parameters(plan, order, now()),
-        resume=not new,
+        resume=not new and _can_go_on(workspace, plan, overrides, words_of_name),
     )
     campaign = CampaignRecord.from_ledger(opened)
     known = workspace.ledger.states(opened.name)
@@ -119,3 +121,32 @@ def open_campaign(
     word = "goes on" if known else "opened"
     say(f"campaign {campaign.name} {word}: {', '.join(str(one.key) for one in campaign.calibrations)}")
     return campaign
+
+
+def _can_go_on(
+    workspace: Workspace, plan: Plan, overrides: Overrides | None, words_of_name: tuple[str, str]
+) -> bool:
+    """Tell whether the day's unfinished campaign, if there is one, makes all that is asked for."""
+    unfinished = [
+        campaign
+        for campaign in workspace.ledger.campaigns(workspace.instrument, plan.day_obs)
+        if (campaign.ticket, campaign.tag) == words_of_name
+        and not workspace.ledger.is_finished(campaign.name)
+    ]
+    if not unfinished:
+        return True
+    campaign = CampaignRecord.from_ledger(unfinished[-1])
+    made = {str(planned.key): planned.generation for planned in campaign.calibrations}
+    asked = plan.keys()
+    if missing := [str(key) for key in asked if str(key) not in made]:
+        say(f"campaign {campaign.name} does not make {', '.join(missing)}; another one is opened")
+        return False
+    if overrides is not None:
+        for key in asked:
+            if tuple(sorted(plan.generation(key))) != made[str(key)]:
+                raise UsageError(
+                    f"campaign {campaign.name} of that day is not finished, and combines other exposures"
+                    f" into {key}",
+                    "decide on it first, or open another with --new",
+                )
+    return True

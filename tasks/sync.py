@@ -15,10 +15,11 @@ from infra.storage import ChecksumCache, Permissions, open_bundle
 from infra.workspace import Workspace, open_workspace
 from tasks.campaigns.model import CampaignRecord
 from tasks.campaigns.recording import recorded
-from tasks.campaigns.rounds import ReleaseRound
+from tasks.campaigns.rounds import ReleaseRound, released_rounds, rerun_order
 from tasks.campaigns.store import load_campaign
+from tasks.export import export_round
 
-__all__ = ["remote_settings", "site_permissions", "sync_round", "sync_stage"]
+__all__ = ["remote_settings", "site_permissions", "sync_round", "sync_site", "sync_stage"]
 
 
 @task(name="sync", task_run_name="sync {site} {cert_rerun}")
@@ -48,6 +49,8 @@ def sync_round(
         The site refused, or holds something else under the same name.
     """
     remote = remote_settings(workspace, site)
+    # A later round of the ticket may have been exported, and delivered, while this one lay unfinished.
+    bundle = _newest_bundle(workspace, campaign) or bundle
     top = default_chain(campaign.name.instrument)
     settings = DeliverySettings(
         default_chain=top,
@@ -60,7 +63,60 @@ def sync_round(
         ChecksumCache.open(workspace.home / "checksums.sqlite3") as checksums,
     ):
         report = deliver(open_bundle(bundle), butler, settings, checksums=checksums)
-    for key in current.keys:
+    _note(workspace, campaign, current.keys, site, bundle, report)
+    say(
+        f"{site}: {report.ingested} ingested, {report.restored} restored, {report.certified} certified,"
+        f" {report.modes_fixed} permissions set"
+    )
+    return report
+
+
+def sync_site(workspace: Workspace, site: str) -> tuple[DeliveryReport, ...]:
+    """Make a site hold all that was released, and restore what it lost; one report for each ticket.
+
+    Raises
+    ------
+    ReleaseError
+        The site refused, or holds something else under the same name.
+    """
+    remote_settings(workspace, site)
+    tickets: dict[str, list[tuple[CampaignRecord, ReleaseRound]]] = {}
+    for opened in workspace.ledger.campaigns(workspace.instrument):
+        campaign = CampaignRecord.from_ledger(opened)
+        found = [(campaign, one) for one in released_rounds(workspace, campaign)]
+        tickets.setdefault(campaign.name.ticket_chain, []).extend(found)
+    reports = []
+    for released in filter(None, tickets.values()):
+        # The bundle of a round holds the whole ticket as it was then: the last one holds everything.
+        *earlier, (campaign, current) = sorted(released, key=lambda pair: rerun_order(pair[1].cert_rerun))
+        bundle = export_round(workspace, campaign, current).address
+        report = sync_round(workspace, campaign, current, bundle, site)
+        for other, one in earlier:
+            _note(workspace, other, one.keys, site, report.bundle, report)
+        reports.append(report)
+    return tuple(reports)
+
+
+def _newest_bundle(workspace: Workspace, campaign: CampaignRecord) -> str | None:
+    """Return the address of the bundle that was last exported of a campaign's ticket."""
+    ticket = f"{campaign.name.instrument}/{campaign.name.ticket}/"
+    for entry in reversed(workspace.ledger.entries(step="export")):
+        if entry.status == "done" and str(entry.campaign).startswith(ticket):
+            return str(entry.parameters["bundle"])
+    return None
+
+
+def _note(
+    workspace: Workspace,
+    campaign: CampaignRecord,
+    keys: tuple[str, ...],
+    site: str,
+    bundle: str,
+    report: DeliveryReport,
+) -> None:
+    """Write down that calibrations are at a site."""
+    top = default_chain(campaign.name.instrument)
+    for key in keys:
         with recorded(
             workspace.ledger,
             "sync",
@@ -81,11 +137,6 @@ def sync_round(
                 "certified": report.certified,
                 "default_chain": {"before": report.default_chain.before, "after": report.default_chain.after},
             }
-    say(
-        f"{site}: {report.ingested} ingested, {report.restored} restored, {report.certified} certified,"
-        f" {report.modes_fixed} permissions set"
-    )
-    return report
 
 
 def remote_settings(workspace: Workspace, site: str) -> RemoteSettings:

@@ -20,18 +20,9 @@ def command(site: str, repository: Path, profile: Path | None) -> None:
     Example: calprod sync summit -b repo
     """
     from infra.workspace import open_workspace
-    from tasks.campaigns.model import CampaignRecord
-    from tasks.campaigns.rounds import rounds
-    from tasks.export import export_round
-    from tasks.sync import remote_settings, sync_round
+    from tasks.sync import sync_site
 
-    changed = delivered = 0
     with showing_progress(f"syncing {site}"), open_workspace(repository, profile) as workspace:
-        remote_settings(workspace, site)
-        for opened in workspace.ledger.campaigns(workspace.instrument):
-            campaign = CampaignRecord.from_ledger(opened)
-            for current in rounds(workspace, campaign):
-                bundle = export_round(workspace, campaign, current).address
-                changed += sync_round(workspace, campaign, current, bundle, site).changed
-                delivered += 1
-    console.print(f"{site}: {delivered} releases, {changed} of them changed something there")
+        reports = sync_site(workspace, site)
+    changed = sum(report.changed for report in reports)
+    console.print(f"{site}: {len(reports)} tickets, {changed} of them changed something there")

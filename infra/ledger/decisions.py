@@ -1,5 +1,6 @@
 """The gate: decisions are checked against what they are about, recorded, and counted."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -67,17 +68,23 @@ class DecisionLog(CampaignLog):
             If the reviewer may not decide, a calibration is not waiting, what was looked at has changed
             since, or a failure is not accepted in words. Nothing is recorded then.
         """
-        campaign = self.campaign(decision.campaign)
-        decision = replace(decision, campaign=campaign.name)
+        return self.decide_all((decision,), gate)
+
+    def decide_all(self, decisions: Iterable[Decision], gate: "GateSettings") -> tuple[GateVerdict, ...]:
+        """Do what `decide` does for several decisions, each with its own digest: all of them, or none.
+
+        Raises
+        ------
+        GateError
+            If one of them is refused; nothing is recorded of the others either.
+        """
+        found = [(self.campaign(decision.campaign), decision) for decision in decisions]
+        verdicts: list[GateVerdict] = []
         with self._database.writing() as connection:
-            if _is_repeated(connection, decision):
-                return tuple(_verdict(connection, campaign, key, gate) for key in decision.calibrations)
-            _check(connection, campaign, decision, gate)
-            _record(connection, decision)
-            verdicts = [_verdict(connection, campaign, key, gate) for key in decision.calibrations]
-            for verdict in verdicts:
-                _record_verdict(connection, campaign, verdict, decision)
-            return tuple(verdicts)
+            for campaign, decision in found:
+                named = replace(decision, campaign=campaign.name)
+                verdicts += _decide(connection, campaign, named, gate)
+        return tuple(verdicts)
 
     def expire_gates(self, campaign: str, gate: "GateSettings", who: str) -> tuple[str, ...]:
         """Close the gates that were open for too long; return the calibration keys concerned."""
@@ -92,6 +99,19 @@ class DecisionLog(CampaignLog):
                     _conclude(connection, found, verdict, who, {})
                     closed.append(key)
         return tuple(closed)
+
+
+def _decide(
+    connection: Connection, campaign: Campaign, decision: Decision, gate: "GateSettings"
+) -> list[GateVerdict]:
+    if _is_repeated(connection, decision):
+        return [_verdict(connection, campaign, key, gate) for key in decision.calibrations]
+    _check(connection, campaign, decision, gate)
+    _record(connection, decision)
+    verdicts = [_verdict(connection, campaign, key, gate) for key in decision.calibrations]
+    for verdict in verdicts:
+        _record_verdict(connection, campaign, verdict, decision)
+    return verdicts
 
 
 def _record(connection: Connection, decision: Decision) -> Decision:

@@ -14,7 +14,15 @@ from tasks.selection.days import CalibrationDay, calibration_days
 
 __all__ = ["days_of_repository"]
 
-_UNMADE = (CalibrationState.PLANNED, CalibrationState.GENERATING, CalibrationState.WITHDRAWN)
+# Until people have been asked, a day is not done: a run that was killed before must be gone on with.
+_UNMADE = (
+    CalibrationState.PLANNED,
+    CalibrationState.GENERATING,
+    CalibrationState.CANDIDATE,
+    CalibrationState.VERIFIED,
+    CalibrationState.FAILED_VERIFICATION,
+    CalibrationState.WITHDRAWN,
+)
 _UNIX_EPOCH_MJD = 40587.0
 _TAI_MINUS_UTC = 37.0  # seconds, since 2017
 

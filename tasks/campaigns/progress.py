@@ -22,8 +22,20 @@ class Work:
     """Keys of calibrations of the same campaign that must be made before."""
 
 
-def work_left(workspace: Workspace, campaign: CampaignRecord) -> tuple[Work, ...]:
-    """Return what a campaign still has to make and verify, in order; nothing of what people already judge."""
+def work_left(
+    workspace: Workspace, campaign: CampaignRecord, wanted: tuple[str, ...] = ()
+) -> tuple[Work, ...]:
+    """Return what a campaign still has to make and verify, in order; nothing of what people already judge.
+
+    Parameters
+    ----------
+    workspace
+        Profile and ledger.
+    campaign
+        The campaign.
+    wanted
+        Only these, such as ``dark`` or ``flat-r``, and what they need; all when empty.
+    """
     states = workspace.ledger.states(str(campaign.name))
     keys_of = {
         name: tuple(str(one.key) for one in campaign.calibrations if one.key.calibration == name)
@@ -38,4 +50,8 @@ def work_left(workspace: Workspace, campaign: CampaignRecord) -> tuple[Work, ...
         verify = generate or state is CalibrationState.CANDIDATE
         if verify:
             work.append(Work(str(planned.key), generate, verify, needs))
-    return tuple(work)
+    asked = {str(planned.key) for planned in campaign.select(wanted)}
+    for item in reversed(work):  # those that are needed stand before those that need them
+        if item.key in asked:
+            asked.update(item.needs)
+    return tuple(item for item in work if item.key in asked)

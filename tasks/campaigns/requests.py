@@ -10,6 +10,7 @@ from lsst.daf.butler import Butler
 from infra.butler.execution import PipelineRequest
 from infra.butler.priors import certified_prior
 from infra.errors import RepositoryError, UsageError
+from infra.ledger import CalibrationState
 from infra.naming import default_chain, raw_collection
 from infra.workspace import Workspace
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
@@ -59,9 +60,15 @@ def prior_calibrations(
             f"the profile does not make '{planned.key.calibration}'", f"add it to {workspace.profile_path}"
         )
     own = {one.key.calibration: one for one in campaign.calibrations if one.key.physical_filter is None}
+    states = workspace.ledger.states(str(campaign.name))
     priors: list[Prior] = []
     for name in settings.after:
         if name in own:
+            if states.get(name) is CalibrationState.REJECTED:
+                raise RepositoryError(
+                    f"{planned.key} of {campaign.name} needs its {name}, which was rejected",
+                    "make both anew with: calprod run --new",
+                )
             priors.append(Prior(name, campaign.generation_run(own[name].key), ()))
         else:
             priors.extend(_certified(butler, name, campaign, planned))

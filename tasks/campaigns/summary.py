@@ -7,7 +7,6 @@ from infra.butler.repository import open_butler
 from infra.workspace import Workspace
 from tasks.campaigns.model import CampaignRecord
 from tasks.campaigns.packet import verdict_of
-from tasks.campaigns.rounds import rounds
 
 __all__ = ["campaign_summary"]
 
@@ -15,7 +14,6 @@ __all__ = ["campaign_summary"]
 def campaign_summary(workspace: Workspace, campaign: CampaignRecord) -> dict[str, Any]:
     """Return states, collections, dataset UUIDs, digests, and the verdict with every failed test."""
     statuses = workspace.ledger.statuses(str(campaign.name))
-    released = rounds(workspace, campaign)
     calibrations = []
     with open_butler(workspace.repository) as butler:
         for planned in campaign.calibrations:
@@ -31,11 +29,7 @@ def campaign_summary(workspace: Workspace, campaign: CampaignRecord) -> dict[str
                     "state": str(statuses.get(key, "unknown")),
                     "run": run,
                     "verification_run": campaign.verification_run(planned.key),
-                    "certified": [
-                        campaign.name.certified(planned.key, one.cert_rerun)
-                        for one in released
-                        if key in one.keys
-                    ],
+                    "certified": _certified(workspace, campaign, key),
                     "datasets": [
                         {
                             "detector": int(ref.dataId["detector"]),
@@ -64,3 +58,11 @@ def campaign_summary(workspace: Workspace, campaign: CampaignRecord) -> dict[str
         "plan_digest": campaign.plan_digest,
         "calibrations": calibrations,
     }
+
+
+def _certified(workspace: Workspace, campaign: CampaignRecord, key: str) -> list[str]:
+    """Return the collections a calibration has been certified into."""
+    entries = workspace.ledger.entries(campaign=str(campaign.name), step="certify", calibration=key)
+    return list(
+        dict.fromkeys(str(entry.parameters["collection"]) for entry in entries if entry.status == "done")
+    )

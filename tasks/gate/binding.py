@@ -6,10 +6,10 @@ is void.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-__all__ = ["CandidateContent", "DatasetContent", "approval_digest", "binding_digest"]
+__all__ = ["CandidateContent", "DatasetContent", "approval_digest", "binding_digest", "datasets_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,11 @@ class CandidateContent:
     """Versions of the software that made the datasets."""
     verdict: str
     """Digest over every test result and the policy that judged it."""
+
+
+def datasets_digest(datasets: Iterable[DatasetContent]) -> str:
+    """Return the digest over the files of a calibration, which the ledger notes when they are made."""
+    return _digest({"datasets": [asdict(one) for one in datasets]})
 
 
 def binding_digest(candidate: CandidateContent, *, chain: str) -> str:

@@ -1,6 +1,7 @@
 """The candidates of a campaign as they are now, byte for byte."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from infra.naming import default_chain
 from infra.storage import ChecksumCache
 from infra.workspace import Workspace
 from tasks.campaigns.model import CampaignRecord
-from tasks.gate.binding import CandidateContent, DatasetContent, binding_digest
+from tasks.gate.binding import CandidateContent, DatasetContent, binding_digest, datasets_digest
 
-__all__ = ["Candidate", "candidate_now"]
+__all__ = ["Candidate", "candidate_now", "contents_now"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Candidate:
     """All that a decision is bound to."""
     digest: str
     """Digest of the content and the chain it would enter."""
+    as_made: bool
+    """Whether its files are those that were generated, byte for byte."""
 
 
 def candidate_now(
@@ -50,20 +53,32 @@ def candidate_now(
         raise RepositoryError(f"{run} holds no {planned.key.calibration}", "run the campaign again")
     generated = _last_done(workspace, campaign, "generate", key)
     verified = _last_done(workspace, campaign, "verify", key)
+    datasets = contents_now(butler, refs, checksums)
     content = CandidateContent(
         calibration=key,
-        datasets=tuple(
-            sorted(
-                (_dataset(butler, ref, checksums) for ref in refs), key=lambda one: (one.data_id, one.uuid)
-            )
-        ),
+        datasets=datasets,
         inputs=campaign.plan_digest,
         configuration=hashlib.sha256(str(generated.parameters.get("configuration")).encode()).hexdigest(),
         versions=dict(generated.versions),
         verdict=verified.digest or "",
     )
     digest = binding_digest(content, chain=default_chain(campaign.name.instrument))
-    return Candidate(key, tuple(refs), content, digest)
+    return Candidate(
+        key=key,
+        refs=tuple(refs),
+        content=content,
+        digest=digest,
+        as_made=generated.digest in (None, datasets_digest(datasets)),
+    )
+
+
+def contents_now(
+    butler: Butler, refs: Iterable[DatasetRef], checksums: ChecksumCache
+) -> tuple[DatasetContent, ...]:
+    """Return what the files of datasets hold now, sorted by data ID."""
+    return tuple(
+        sorted((_dataset(butler, ref, checksums) for ref in refs), key=lambda one: (one.data_id, one.uuid))
+    )
 
 
 def _last_done(workspace: Workspace, campaign: CampaignRecord, step: str, key: str) -> Entry:

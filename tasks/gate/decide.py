@@ -1,4 +1,4 @@
-"""Asking for decisions, taking them, and saying what they allow."""
+"""Asking for decisions, and taking them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,33 +6,23 @@ from dataclasses import dataclass
 from infra.butler.repository import open_butler
 from infra.butler.validity import Validity
 from infra.errors import GateError, UsageError
-from infra.ledger import CalibrationState, Decision, Entry, Step
+from infra.ledger import CalibrationState, Decision, Step
 from infra.storage import ChecksumCache
 from infra.workspace import Workspace
 from tasks.campaigns.model import CampaignRecord
 from tasks.campaigns.store import keys_in_state
-from tasks.gate.binding import approval_digest
-from tasks.gate.candidates import Candidate, candidate_now
+from tasks.gate.candidates import candidate_now
 
 __all__ = [
     "Answer",
-    "Approval",
-    "approvals",
     "ask",
     "decide",
+    "last_question",
     "open_questions",
-    "past_the_gate",
     "refuse_rejected_priors",
 ]
 
 _JUDGED = (CalibrationState.VERIFIED, CalibrationState.FAILED_VERIFICATION, CalibrationState.EXPIRED)
-_PAST_THE_GATE = (
-    CalibrationState.APPROVED,
-    CalibrationState.CERTIFIED,
-    CalibrationState.CHAINED,
-    CalibrationState.EXPORTED,
-    CalibrationState.DEPLOYED,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +43,25 @@ class Answer:
     """Why; needed to reject."""
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """One calibration that may be released, unchanged since it was approved."""
-
-    key: str
-    candidate: Candidate
-    validity: Validity
-    digest: str
-    """Digest of what was approved, and for which days."""
-    reviewers: tuple[str, ...]
-
-
 def ask(workspace: Workspace, campaign: CampaignRecord) -> tuple[str, ...]:
     """Open the gate's question for every calibration that has been judged; return those that now wait.
 
     Checksums are computed afresh: the gate trusts no cache.
+
+    Raises
+    ------
+    GateError
+        A file is not the one that was made; nobody is asked then.
     """
     judged = keys_in_state(workspace, campaign, *_JUDGED)
     if judged:
         with open_butler(workspace.repository) as butler, ChecksumCache.open() as checksums:
             candidates = [candidate_now(workspace, butler, campaign, key, checksums) for key in judged]
+        if changed := [candidate.key for candidate in candidates if not candidate.as_made]:
+            raise GateError(
+                f"files of {', '.join(changed)} of {campaign.name} are not those that were made and verified",
+                "restore them, or make the calibration anew with: calprod run --new",
+            )
         workspace.ledger.record_all(
             Step(
                 step="approve",
@@ -95,6 +83,12 @@ def open_questions(workspace: Workspace, campaign: CampaignRecord) -> tuple[str,
     return keys_in_state(workspace, campaign, CalibrationState.AWAITING_APPROVAL)
 
 
+def last_question(workspace: Workspace, campaign: CampaignRecord) -> int:
+    """Return the number of the entry that last asked for a decision on a campaign; 0 if none has."""
+    entries = workspace.ledger.entries(campaign=str(campaign.name), step="approve")
+    return max((entry.sequence for entry in entries if entry.status == "started"), default=0)
+
+
 def decide(workspace: Workspace, campaign: CampaignRecord, answer: Answer) -> dict[str, str]:
     """Check and record a reviewer's answer; return what the decisions now mean, by calibration key.
 
@@ -106,10 +100,12 @@ def decide(workspace: Workspace, campaign: CampaignRecord, answer: Answer) -> di
     UsageError
         A calibration is unknown, or the validity makes no sense.
     """
-    _check_words(answer)
     waiting = open_questions(workspace, campaign)
     keys = _keys(workspace, campaign, answer, waiting)
     if answer.approve:
+        if answer.begin_day is None:
+            raise UsageError("an approval needs the first day of validity", "give --begin DAY")
+        Validity.from_days(answer.begin_day, answer.end_day)
         refuse_rejected_priors(workspace, campaign, keys)
     with open_butler(workspace.repository) as butler, ChecksumCache.open() as checksums:
         digests = {key: candidate_now(workspace, butler, campaign, key, checksums).digest for key in keys}
@@ -133,71 +129,6 @@ def decide(workspace: Workspace, campaign: CampaignRecord, answer: Answer) -> di
     }
 
 
-def past_the_gate(workspace: Workspace, campaign: CampaignRecord) -> tuple[str, ...]:
-    """Return the calibrations that were approved, whatever has been done with them since."""
-    return keys_in_state(workspace, campaign, *_PAST_THE_GATE)
-
-
-def approvals(
-    workspace: Workspace, campaign: CampaignRecord, keys: Collection[str] | None = None
-) -> tuple[Approval, ...]:
-    """Return calibrations that passed the gate, proved to be what was approved.
-
-    Parameters
-    ----------
-    workspace
-        Profile and ledger.
-    campaign
-        The campaign.
-    keys
-        Only these; all that were approved by default.
-
-    Raises
-    ------
-    GateError
-        One of ``keys`` is not approved, or something under an approval changed: a file, a verdict, a
-        configuration. That approval is void.
-    """
-    passed = past_the_gate(workspace, campaign)
-    if missing := [key for key in keys or () if key not in passed]:
-        states = workspace.ledger.states(str(campaign.name))
-        listed = ", ".join(f"{key} is {states.get(key, 'unknown')}" for key in missing)
-        raise GateError(f"{listed} in {campaign.name}, not approved", "see: calprod status")
-    found: list[Approval] = []
-    void: list[str] = []
-    with open_butler(workspace.repository) as butler, ChecksumCache.open() as checksums:
-        for key in passed if keys is None else [key for key in passed if key in keys]:
-            entry = _approval_entry(workspace, campaign, key)
-            candidate = candidate_now(workspace, butler, campaign, key, checksums)
-            if candidate.digest != entry.digest:
-                _void(workspace, campaign, key)
-                void.append(f"{key} (digest {str(entry.digest)[:12]}, now {candidate.digest[:12]})")
-                continue
-            begin, end = entry.parameters["begin_day_obs"], entry.parameters["end_day_obs"]
-            found.append(
-                Approval(
-                    key=key,
-                    candidate=candidate,
-                    validity=Validity.from_days(begin, end),
-                    digest=approval_digest(candidate.digest, begin_day=begin, end_day=end),
-                    reviewers=tuple(entry.parameters["approvals"]),
-                )
-            )
-    if void:
-        raise GateError(
-            f"void is the approval of {', '.join(void)} of {campaign.name}: what was approved has changed since",
-            "restore it and open the gate again with: calprod run; or make it anew with: calprod run --new",
-        )
-    return tuple(found)
-
-
-def _approval_entry(workspace: Workspace, campaign: CampaignRecord, key: str) -> Entry:
-    entries = workspace.ledger.entries(campaign=str(campaign.name), step="approve", calibration=key)
-    return next(
-        entry for entry in reversed(entries) if entry.status == "done" and entry.outcome == "approved"
-    )
-
-
 def refuse_rejected_priors(workspace: Workspace, campaign: CampaignRecord, keys: Collection[str]) -> None:
     """Refuse calibrations that were made with another one of the campaign which has been rejected.
 
@@ -210,8 +141,7 @@ def refuse_rejected_priors(workspace: Workspace, campaign: CampaignRecord, keys:
     rejected = {
         planned.key.calibration
         for planned in campaign.calibrations
-        if planned.key.physical_filter is None
-        and states.get(str(planned.key)) is CalibrationState.REJECTED
+        if planned.key.physical_filter is None and states.get(str(planned.key)) is CalibrationState.REJECTED
     }
     for key in keys:
         settings = workspace.profile.calibration(campaign.calibration(key).key.calibration)
@@ -220,18 +150,6 @@ def refuse_rejected_priors(workspace: Workspace, campaign: CampaignRecord, keys:
                 f"{key} of {campaign.name} was made with its {', '.join(sorted(wrong))}, which was rejected",
                 "reject it as well, and make both anew with: calprod run --new",
             )
-
-
-def _check_words(answer: Answer) -> None:
-    if not answer.reviewer:
-        raise UsageError("nobody is named as reviewer", "say who decides")
-    if not answer.approve:
-        if not (answer.reason or "").strip():
-            raise UsageError("a rejection needs a reason", "say why")
-        return
-    if answer.begin_day is None:
-        raise UsageError("an approval needs the first day of validity", "give --begin DAY")
-    Validity.from_days(answer.begin_day, answer.end_day)
 
 
 def _keys(
@@ -255,19 +173,3 @@ def _keys(
         listed = ", ".join(f"{key} is {state}" for key, state in states.items())
         raise GateError(f"nothing of {campaign.name} waits for a decision: {listed or 'it has not been run'}")
     return tuple(key for key in named if key in decided)
-
-
-def _void(workspace: Workspace, campaign: CampaignRecord, key: str) -> None:
-    """Record that an approval no longer holds, where the calibration has not been certified yet."""
-    if workspace.ledger.states(str(campaign.name))[key] is CalibrationState.APPROVED:
-        workspace.ledger.record(
-            Step(
-                step="approve",
-                status="done",
-                who="calprod",
-                campaign=str(campaign.name),
-                calibration=key,
-                outcome="expired",
-                parameters={"reason": "what was approved has changed since"},
-            )
-        )

@@ -125,6 +125,17 @@ def test_a_failed_verification_is_accepted_in_words_or_not_at_all(ledger: Ledger
     assert ledger.entries(step="approve")[-1].parameters["accepted_failures"] == "C06 is known to be noisy"
 
 
+def test_several_decisions_are_all_taken_or_none(ledger: Ledger, campaign: Campaign) -> None:
+    # The second of two calibrations failed verification: an approval without words must not open the first.
+    walk(ledger, campaign, "bias", *TO_GATE)
+    walk(ledger, campaign, "dark", *TO_GATE[:3], "verify done failed-verification", "approve started")
+    both = [approval("bob"), approval("bob", calibrations=("dark",))]
+    with pytest.raises(GateError, match=r"dark of LATISS.* failed verification"):
+        ledger.decide_all(both, ANYONE)
+    assert ledger.entries(step="decide") == ()
+    assert state(ledger, "bias") is CalibrationState.AWAITING_APPROVAL
+
+
 def test_what_failed_can_be_rejected_without_more_words(ledger: Ledger, campaign: Campaign) -> None:
     walk(ledger, campaign, "bias", *TO_GATE[:3], "verify done failed-verification", "approve started")
     (verdict,) = ledger.decide(rejection("bob"), ANYONE)
