@@ -26,7 +26,10 @@ def apply_prefect_settings(home: Path, *, verbose: bool = False) -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if verbose else "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
+    # The run keeps its log, with calprod's own lines in it; the terminal shows progress of its own.
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "calprod")
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO" if verbose else "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
     # A task that runs in Prefect's engine logs through the root logger too; the middleware is chatty there.
     logging.getLogger("lsst").setLevel(logging.INFO if verbose else logging.ERROR)

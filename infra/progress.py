@@ -1,5 +1,6 @@
 """Telling a person how far long work has come, without the work knowing who listens."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +19,9 @@ class Listener(Protocol):
         """Show that ``done`` of ``total`` pieces of ``work`` are finished."""
 
 
+_log = logging.getLogger("calprod")
+_log.setLevel(logging.INFO)
+
 _listener: ContextVar[Listener | None] = ContextVar("calprod_progress_listener", default=None)
 
 
@@ -32,7 +36,8 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """Report one line of news to whoever listens."""
+    """Report one line of news to the log and to whoever listens."""
+    _log.info(line)
     if (listener := _listener.get()) is not None:
         listener.say(line)
 

@@ -54,7 +54,7 @@ class DecisionInput(RunInput):
         )
 
 
-@task
+@task(task_run_name="ask for a decision")
 def ask_for_decision(repository: Path, profile: Path | None, campaign: str) -> tuple[str, ...]:
     """Open the gate's question; returns the calibrations that wait."""
     with open_workspace(repository, profile) as workspace:

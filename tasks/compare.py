@@ -37,7 +37,7 @@ class Comparison:
         return not self.differences and not self.problems
 
 
-@task
+@task(task_run_name="compare sites")
 def compare(repository: Path, profile: Path | None, sites: tuple[str, ...] = ()) -> str:
     """Compare sites with the home repository; returns the digest they share.
 

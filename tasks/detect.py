@@ -13,7 +13,7 @@ from tasks.selection.days import CalibrationDay, DayState
 __all__ = ["detect", "undone_days"]
 
 
-@task
+@task(task_run_name="detect days")
 def detect(repository: Path, profile: Path | None) -> tuple[int, ...]:
     """Return the calibration days of a repository that are complete and not done."""
     with open_workspace(repository, profile) as workspace, open_butler(workspace.repository) as butler:

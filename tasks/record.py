@@ -13,7 +13,7 @@ from tasks.campaigns.store import load_campaign
 __all__ = ["record"]
 
 
-@task
+@task(task_run_name="record")
 def record(repository: Path, profile: Path | None, campaign: str) -> None:
     """Write the replay script of a campaign beside its report."""
     with open_workspace(repository, profile) as workspace:

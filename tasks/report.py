@@ -19,7 +19,7 @@ REPORT_NAME = "report.html"
 """Name of the report in the campaign's directory."""
 
 
-@task
+@task(task_run_name="report")
 def report(repository: Path, profile: Path | None, campaign: str) -> str:
     """Write the report of a campaign; returns its path."""
     with open_workspace(repository, profile) as workspace:
