@@ -30,6 +30,9 @@ def command(context: click.Context, directory: Path, night: str, full: bool) -> 
     _clear(directory)
     apply_prefect_settings(directory.resolve() / "prefect")
     from flows.demo import run_demo
+    from flows.local_server import start_local_server
+
+    start_local_server()
 
     with showing_progress("calprod demo"):
         demo = run_demo(directory, night, full=full)

@@ -25,6 +25,7 @@ def command(campaign: str, repository: Path, profile: Path | None) -> None:
     from flows.prefect_settings import apply_prefect_settings
 
     apply_prefect_settings(repository.resolve() / "calprod" / "prefect")
+    from flows.local_server import start_local_server
     from flows.parameters import ReleaseParameters
     from flows.release import release
     from infra.workspace import open_workspace
@@ -32,6 +33,7 @@ def command(campaign: str, repository: Path, profile: Path | None) -> None:
 
     with open_workspace(repository, profile) as workspace:
         name = str(load_campaign(workspace, campaign).name)
+    start_local_server()
     parameters = ReleaseParameters(
         repository=repository.resolve(), profile=profile.resolve() if profile else None, campaign=name
     )

@@ -52,12 +52,14 @@ def command(
         _say_what_would_be_done(repository, profile, day_obs, calib, chosen, override_reason)
         return
     apply_prefect_settings(repository.resolve() / "calprod" / "prefect")
+    from flows.local_server import start_local_server
     from flows.parameters import ProduceParameters
     from flows.produce import produce
     from infra.workspace import open_workspace
 
     with open_workspace(repository, profile):
         pass  # a wrong repository or profile is refused before a server is started
+    start_local_server()
     parameters = ProduceParameters(
         repository=repository.resolve(),
         profile=profile.resolve() if profile else None,
