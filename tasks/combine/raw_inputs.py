@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lsst.daf.butler import DeferredDatasetHandle
 
 from infra.errors import RawRejected
+from infra.instruments.translators.identity import detector_exposure_id
 from infra.raws import RawFile, raw_file_from_image
 
 __all__ = ["RawInput", "raw_inputs"]
@@ -36,7 +37,7 @@ class RawInput:
     @property
     def seed(self) -> int:
         """Seed for the random numbers of this frame: its packed detector-exposure ID, cut to 32 bits."""
-        return (self.exposure * 256 + self.detector) & 0xFFFFFFFF
+        return detector_exposure_id(self.exposure, self.detector) & 0xFFFFFFFF
 
 
 def raw_inputs(handles: Sequence[DeferredDatasetHandle]) -> Iterator[RawInput]:

@@ -23,7 +23,7 @@ OTHER_UUID = "0190c0de-0000-7000-8000-000000000002"
 
 def small_layout() -> DetectorLayout:
     segment = SegmentModel(
-        naxis1=3 + WIDTH + 16, naxis2=HEIGHT + 8, prescan=3, data_width=WIDTH, data_height=HEIGHT
+        naxis1=3 + WIDTH + 64, naxis2=HEIGHT + 48, prescan=3, data_width=WIDTH, data_height=HEIGHT
     )
     return camera("LATISS").detectors[0].layout(segment)
 

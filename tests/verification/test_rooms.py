@@ -20,6 +20,7 @@ from tasks.verification.model import (
     Verdict,
     VerdictOutcome,
 )
+from tasks.verification.noise import overscan_variance
 from tests.verification.simulated import (
     N_PIXELS,
     READ_NOISE,
@@ -33,6 +34,8 @@ from tests.verification.simulated import (
 LAYOUT = small_layout()
 SHAPE = LAYOUT.image_shape
 POLICY = builtin_policy("LATISS")
+NOISE = READ_NOISE * math.sqrt(1.0 + overscan_variance(LAYOUT)["C10"])
+"""Read noise of a pixel from which the overscans' levels have been subtracted (electron)."""
 N_INPUTS = 8
 N_EXPOSURES = N_INPUTS + 4
 DARK_TIME = 100.0
@@ -57,7 +60,7 @@ def counts(calibration: str, rng: np.random.Generator, response: np.ndarray) -> 
         "dark": rng.poisson(DARK_CURRENT * DARK_TIME, SHAPE),
         "flat": rng.poisson(FLAT_LEVEL * response),
     }[calibration]
-    return signal + rng.normal(0.0, READ_NOISE, SHAPE)
+    return signal + rng.normal(0.0, NOISE, SHAPE)
 
 
 def night(calibration: str, seed: int, fault: Fault | None = None, mask: np.ndarray | None = None) -> Verdict:
