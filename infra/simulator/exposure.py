@@ -14,11 +14,10 @@ from infra.simulator.electronics import (
     draw_row_drift,
     first_exposure_stripes,
 )
-from infra.simulator.faults import Conditions
 from infra.simulator.illumination import leak_pattern, response_to_light
 from infra.simulator.patterns import corner_distance
 from infra.simulator.random_streams import random_stream
-from infra.simulator.schedule import ScheduledExposure
+from infra.simulator.scheduled import Conditions, ScheduledExposure
 from infra.simulator.sensor import SensorTruth
 from infra.simulator.specification import NightSpec
 

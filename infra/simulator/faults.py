@@ -1,73 +1,15 @@
 """Planting faults: each changes what was really done, what the header says, or how the file is written."""
 
 import dataclasses
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from infra.simulator import fault_models as models
+from infra.simulator.scheduled import Conditions, ScheduledExposure
 
-if TYPE_CHECKING:
-    from infra.simulator.schedule import ScheduledExposure
-
-__all__ = ["Conditions", "plant"]
+__all__ = ["plant"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Conditions:
-    """What was really done in one exposure.
-
-    Parameters
-    ----------
-    type, physical_filter
-        What was exposed: the lamp is on in a flat only.
-    exposure_time, dark_time
-        Time with light, and time during which dark current is collected (s).
-    lamp_factor
-        Light of the lamp relative to normal.
-    lamp_level
-        Signal at the centre (electron) that replaces the lamp's rate times the exposure time, or None.
-    leak
-        Mean stray light (electron).
-    temperature_rise
-        Of the sensor above its usual set point (K).
-    pedestal_steps
-        (amplifier or None for all, adu) pairs.
-    stripes, corner_glow
-        Artefact of a first exposure (adu, electron).
-    dead_amplifiers
-        Amplifiers without signal.
-    noise_factors, gain_factors
-        (amplifier, factor) pairs.
-    dust_shift
-        How far the dust has moved, as a fraction of the width.
-    nan_fraction
-        Fraction of pixels that are NaN; above 0 the file holds floating-point numbers.
-    kept_bytes
-        Fraction of the file that is there.
-    foreign
-        Whether the file is of another camera.
-    """
-
-    type: models.ObservationType
-    physical_filter: str
-    exposure_time: float
-    dark_time: float
-    lamp_factor: float = 1.0
-    lamp_level: float | None = None
-    leak: float = 0.0
-    temperature_rise: float = 0.0
-    pedestal_steps: tuple[tuple[str | None, float], ...] = ()
-    stripes: float = 0.0
-    corner_glow: float = 0.0
-    dead_amplifiers: tuple[str, ...] = ()
-    noise_factors: tuple[tuple[str, float], ...] = ()
-    gain_factors: tuple[tuple[str, float], ...] = ()
-    dust_shift: float = 0.0
-    nan_fraction: float = 0.0
-    kept_bytes: float = 1.0
-    foreign: bool = False
-
-
-def plant(exposure: "ScheduledExposure", fault: models.Fault) -> "ScheduledExposure":
+def plant(exposure: ScheduledExposure, fault: models.Fault) -> ScheduledExposure:
     """Return the exposure with one fault more."""
     planted = dataclasses.replace(exposure, faults=(*exposure.faults, fault.fault))
     if isinstance(fault, models.OtherSequencer | models.WrongTemperature | models.MissingStateKey):
@@ -82,9 +24,9 @@ def plant(exposure: "ScheduledExposure", fault: models.Fault) -> "ScheduledExpos
 
 
 def _change_state(
-    exposure: "ScheduledExposure",
+    exposure: ScheduledExposure,
     fault: models.OtherSequencer | models.WrongTemperature | models.MissingStateKey,
-) -> "ScheduledExposure":
+) -> ScheduledExposure:
     """Take the exposure in another state of the camera, or do not say in which."""
     if isinstance(fault, models.MissingStateKey):
         return dataclasses.replace(exposure, missing_key=fault.key)

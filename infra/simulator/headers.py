@@ -5,7 +5,7 @@ import hashlib
 
 from infra.simulator.fits_writing import Card
 from infra.simulator.random_streams import random_stream
-from infra.simulator.schedule import ScheduledExposure
+from infra.simulator.scheduled import ScheduledExposure
 
 __all__ = ["primary_cards", "telemetry_cards"]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from infra.files import write_atomically
 from infra.simulator.exposure import SimulatedCamera
 from infra.simulator.raw_file import raw_bytes
-from infra.simulator.schedule import ScheduledExposure, schedule_night
+from infra.simulator.schedule import schedule_night
+from infra.simulator.scheduled import ScheduledExposure
 from infra.simulator.sensor import draw_sensor
 from infra.simulator.specification import NightSpec
 from infra.simulator.truth import NightTruth, record_truth, write_truth

@@ -9,7 +9,7 @@ from infra.simulator.exposure import SimulatedCamera
 from infra.simulator.fits_writing import Card, compressed_hdu, header_text, image_hdu, primary_hdu, table_hdu
 from infra.simulator.headers import primary_cards, telemetry_cards
 from infra.simulator.random_streams import random_stream
-from infra.simulator.schedule import ScheduledExposure
+from infra.simulator.scheduled import ScheduledExposure
 from infra.simulator.segment_headers import segment_headers
 
 __all__ = ["raw_bytes"]

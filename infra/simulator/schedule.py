@@ -1,13 +1,12 @@
 """The exposures of a night, one after another: what each header says and what was really done."""
 
 import datetime
-from dataclasses import dataclass, field
 
-from infra.simulator.fault_models import ObservationType
-from infra.simulator.faults import Conditions, plant
-from infra.simulator.specification import CameraState, NightSpec, SetSpec
+from infra.simulator.faults import plant
+from infra.simulator.scheduled import Conditions, ScheduledExposure
+from infra.simulator.specification import NightSpec, SetSpec
 
-__all__ = ["ScheduledExposure", "schedule_night"]
+__all__ = ["schedule_night"]
 
 _READOUT = 2.31
 """Time to read the detector (s)."""
@@ -17,73 +16,6 @@ _OVERHEAD = 0.35
 
 _DARK_TIME_LAG = 0.0096
 """By how much the charge is collected longer than the shutter is open (s)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduledExposure:
-    """One exposure of the night.
-
-    Parameters
-    ----------
-    day_obs, seq_num
-        Observing day and sequence number.
-    set_name, index, count
-        Name of its set, its place in it from 0, and the size of the set.
-    declared_type, declared_filter, declared_time, declared_dark_time
-        What the header says: type, physical filter, exposure time (s), dark time (s).
-    state
-        State of the camera, as the header says.
-    missing_key
-        Card left out of the header.
-    begin
-        Begin (TAI).
-    group
-        GROUPID: begin of the set.
-    reason, program
-        REASON and PROGRAM.
-    conditions
-        What was really done, which the header need not tell.
-    faults
-        Names of the faults planted.
-    """
-
-    day_obs: int
-    seq_num: int
-    set_name: str
-    index: int
-    count: int
-    declared_type: ObservationType
-    declared_filter: str
-    declared_time: float
-    declared_dark_time: float
-    state: CameraState
-    missing_key: str | None
-    begin: datetime.datetime
-    group: str
-    reason: str | None
-    program: str | None
-    conditions: Conditions
-    faults: tuple[str, ...] = field(default=())
-
-    @property
-    def exposure_id(self) -> int:
-        """Exposure number in the Butler."""
-        return self.day_obs * 100000 + self.seq_num
-
-    @property
-    def end(self) -> datetime.datetime:
-        """End (TAI) of the collection of charge."""
-        return self.begin + datetime.timedelta(seconds=round(self.conditions.dark_time, 3))
-
-    @property
-    def observation_id(self) -> str:
-        """OBSID, such as "AT_O_20240318_000001"."""
-        return f"AT_O_{self.day_obs}_{self.seq_num:06d}"
-
-    @property
-    def file_name(self) -> str:
-        """Name of the raw file."""
-        return f"{self.observation_id}_R00_S00.fits"
 
 
 def schedule_night(specification: NightSpec) -> tuple[ScheduledExposure, ...]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from infra.errors import UsageError
 from infra.files import write_atomically
 from infra.simulator.exposure import SimulatedCamera
-from infra.simulator.schedule import ScheduledExposure
+from infra.simulator.scheduled import ScheduledExposure
 
 __all__ = [
     "AmplifierTruth",
