@@ -63,7 +63,9 @@ def _known_artefacts(campaign: CampaignRecord, key: str) -> dict[int, str]:
         evidence = row["evidence"]
         if row["calibration"] != key or row["role"] != "verification":
             continue
-        if evidence.get("position") == 1:
+        if "artefact" in evidence:
+            found[row["exposure"]] = str(evidence["artefact"])
+        elif evidence.get("position") == 1:  # plans of campaigns from before artefacts were named
             found[row["exposure"]] = "first exposure of its set"
         elif "after_saturated" in evidence:
             found[row["exposure"]] = f"taken right after the saturated exposure {evidence['after_saturated']}"

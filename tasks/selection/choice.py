@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from infra.naming import CalibrationKey
 from infra.settings.selection import SelectionSettings
 from tasks.selection.candidates import Candidate
+from tasks.selection.firsts import artefact_evidence, first_exposures, good_members
 from tasks.selection.model import EvidenceValue, PlannedExposure, Role
 from tasks.selection.state import CameraState, deviation, reference_state
 
@@ -20,8 +21,8 @@ class Choice:
     """The set in the order taken."""
     state: CameraState
     """Camera state of the set."""
-    dropped: tuple[int, ...]
-    """Exposures dropped at its start; bad ones before them do not count."""
+    dropped: Mapping[int, str]
+    """Exposures dropped at its start, each with what it is; bad ones before them do not count."""
     usable: tuple[Candidate, ...]
     """Good exposures in that state, the dropped ones and those after a saturated one taken out."""
 
@@ -49,20 +50,11 @@ def _when(choice: Choice) -> tuple[float, int]:
 
 
 def _usable(members: Sequence[Candidate], selection: SelectionSettings, state_keys: Sequence[str]) -> Choice:
-    """Find what one set offers; where too few would remain, fewer first exposures are dropped, never none."""
+    """Find what one set offers."""
     state = reference_state([one.record for one in members if not one.objections], state_keys)
-    good = [one for one in members if not one.objections]
-    if selection.same_state:
-        good = [one for one in good if deviation(one.record, state) is None]
-    n_dropped = max(1, selection.drop_first)
-    while n_dropped > 1 and _n_combinable(good[n_dropped:]) < selection.minimum:
-        n_dropped -= 1
-    usable = tuple(one for one in good[n_dropped:] if one.after_saturated is None)
-    return Choice(members, state, tuple(one.exposure for one in good[:n_dropped]), usable)
-
-
-def _n_combinable(good: Sequence[Candidate]) -> int:
-    return sum(one.after_saturated is None for one in good)
+    dropped = first_exposures(members, selection, state)
+    usable = [one for one in good_members(members, selection, state) if one.exposure not in dropped]
+    return Choice(members, state, dropped, tuple(one for one in usable if one.after_saturated is None))
 
 
 def assign_roles(
@@ -92,9 +84,10 @@ def assign_roles(
     combined = {one.exposure for one in used}
     rows = []
     for members in sets:
+        firsts = first_exposures(members, selection, choice.state)
         for one in members:
             place = f"exposure {one.position + 1} of {len(members)} in {names[one.exposure]}"
-            role, reason, evidence = _role(one, combined, choice, selection, enough)
+            role, reason, evidence = _role(one, combined, choice, selection, enough, firsts)
             extra: dict[str, EvidenceValue] = {"set": names[one.exposure], "position": one.position + 1}
             text = f"{place}: {reason}" if role is not Role.EXCLUDED else reason
             rows.append(PlannedExposure(one.exposure, key, role, text, {**extra, **evidence}))
@@ -108,7 +101,12 @@ def _middle(usable: Sequence[Candidate], target: int) -> tuple[Candidate, ...]:
 
 
 def _role(
-    one: Candidate, combined: set[int], choice: Choice, selection: SelectionSettings, enough: bool
+    one: Candidate,
+    combined: set[int],
+    choice: Choice,
+    selection: SelectionSettings,
+    enough: bool,
+    firsts: Mapping[int, str],
 ) -> tuple[Role, str, Mapping[str, EvidenceValue]]:
     if one.objections:
         return (Role.EXCLUDED, *one.objection())
@@ -117,36 +115,22 @@ def _role(
         return Role.EXCLUDED, differs.reason, {**differs.evidence, **one.notes}
     if one.exposure in combined:
         return Role.GENERATION, "good, and in the camera state of the set", one.notes
-    if one.exposure in choice.dropped:
-        return _dropped(one, choice, selection)
-    if one.after_saturated is not None:
+    evidence = {**artefact_evidence(one, firsts), **one.notes}
+    if one.exposure in firsts:
+        which = firsts[one.exposure]
+        if not selection.verification.first_exposures:
+            return Role.EXCLUDED, f"{which}: the profile keeps them out of verification", evidence
+        reason = f"{which}: never combined, the clearing before it is incomplete"
+    elif one.after_saturated is not None:
         reason = f"taken right after the saturated exposure {one.after_saturated}: never combined"
-        return Role.VERIFICATION, reason, {"after_saturated": one.after_saturated, **one.notes}
-    if not enough:
+    elif not enough:
         reason = f"kept for verification: {len(choice.usable)} usable exposures, {selection.minimum} needed"
-        return Role.VERIFICATION, reason, one.notes
-    if _same(one, choice):
-        reason = (
-            f"surplus: {selection.target} of {len(choice.usable)} good exposures are taken from the middle"
-        )
-        return Role.VERIFICATION, reason, one.notes
-    first = "first of another set of the day" if one.position == 0 else "in another set of the day"
-    if one.position == 0 and not selection.verification.first_exposures:
-        return Role.EXCLUDED, "first exposure of a set: the profile keeps them out of verification", one.notes
-    return Role.VERIFICATION, f"{first}, kept for verification", one.notes
-
-
-def _dropped(
-    one: Candidate, choice: Choice, selection: SelectionSettings
-) -> tuple[Role, str, Mapping[str, EvidenceValue]]:
-    which = "first exposure of its set"
-    if one.exposure != choice.dropped[0]:
-        which = f"among the first {len(choice.dropped)} exposures of its set"
-    elif one.position > 0:
-        which = "first good exposure of its set"
-    if not selection.verification.first_exposures:
-        return Role.EXCLUDED, f"{which}: the profile keeps them out of verification", one.notes
-    return Role.VERIFICATION, f"{which}: never combined, the clearing before it is incomplete", one.notes
+    elif _same(one, choice):
+        n_usable = len(choice.usable)
+        reason = f"surplus: {selection.target} of {n_usable} good exposures are taken from the middle"
+    else:
+        reason = "in another set of the day, kept for verification"
+    return Role.VERIFICATION, reason, evidence
 
 
 def _same(one: Candidate, choice: Choice) -> bool:

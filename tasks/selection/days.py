@@ -1,5 +1,6 @@
 """Which days hold calibration sets, and which of them wait to be made into calibrations."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,8 +64,8 @@ class CalibrationDay:
     state: DayState
     counts: tuple[CalibrationCount, ...]
     sets: tuple[ExposureSet, ...]
-    last_tai: float
-    """End of the last exposure of any type (TAI, MJD)."""
+    last_tai: float | None
+    """End of the last exposure of any type (TAI, MJD); None when no exposure of the day says when it was."""
 
     @property
     def summary(self) -> str:
@@ -135,10 +136,19 @@ def calibration_days(
         counts, sets = _count(day, calibrations, made, bands or {})
         if not counts:
             continue
-        last = max(record.end_tai for record in day)
-        acquiring = now_tai is not None and (now_tai - last) * _SECONDS_PER_DAY < settle_seconds
+        last = _last_time(day)
+        acquiring = (
+            now_tai is not None and last is not None and (now_tai - last) * _SECONDS_PER_DAY < settle_seconds
+        )
         days.append(CalibrationDay(day_obs, _state(counts, acquiring), tuple(counts), tuple(sets), last))
     return days
+
+
+def _last_time(day: Sequence[ExposureRecord]) -> float | None:
+    """Return when the last exposure ended, or began where its end is not known (TAI, MJD)."""
+    times = (time for record in day for time in (record.begin_tai, record.end_tai))
+    # max() over NaN gives whichever comes first: one broken header would hide that the day is not over.
+    return max((time for time in times if math.isfinite(time)), default=None)
 
 
 def _count(

@@ -7,6 +7,7 @@ from infra.errors import SelectionError, UsageError
 from infra.naming import CalibrationKey
 from infra.settings.selection import SelectionSettings
 from tasks.selection.candidates import Candidate
+from tasks.selection.firsts import artefact_evidence, first_exposures
 from tasks.selection.model import PlannedExposure, Role
 from tasks.selection.state import CameraState, deviation, reference_state
 
@@ -59,8 +60,24 @@ def assign_listed(
     selection: SelectionSettings,
     state_keys: Sequence[str],
     overrides: Overrides,
+    day_obs: int,
 ) -> tuple[list[PlannedExposure], CameraState]:
-    """Return one row for every exposure, those listed being combined, and the camera state they share.
+    """Return the rows of a list made by hand, those listed being combined, and the camera state they share.
+
+    Parameters
+    ----------
+    key
+        The calibration.
+    sets
+        Whole sets, of the day and of the other days that the list reaches into.
+    selection
+        The calibration's selection rules.
+    state_keys
+        Header cards that must agree.
+    overrides
+        The list.
+    day_obs
+        Day of the plan; of another day only what is listed has a row.
 
     Raises
     ------
@@ -70,7 +87,12 @@ def assign_listed(
     members = [one for each in sets for one in each]
     listed = [one for one in members if one.exposure in overrides.exposures]
     state = reference_state([one.record for one in listed if not one.objections], state_keys)
-    objections = {one.exposure: _objection(one, state, selection) for one in listed}
+    firsts = {
+        exposure: which
+        for each in sets
+        for exposure, which in first_exposures(each, selection, state).items()
+    }
+    objections = {one.exposure: _objection(one, state, selection, firsts) for one in listed}
     forbidden = {exposure: text for exposure, text in objections.items() if text}
     if len(listed) < selection.minimum and listed:
         forbidden[listed[0].exposure] = forbidden.get(listed[0].exposure) or _too_few(key, listed, selection)
@@ -80,40 +102,52 @@ def assign_listed(
             f"{key}: the rules forbid {len(forbidden)} of the exposures listed ({named})",
             "leave them out, or say why they are used all the same with --override-reason",
         )
-    return [_row(one, key, objections, state, selection, overrides, bool(listed)) for one in members], state
+    rows = [
+        _listed_row(one, key, objections[one.exposure], overrides)
+        if one.exposure in overrides.exposures
+        else _other_row(one, key, state, selection, firsts, bool(listed))
+        for one in members
+        if one.exposure in overrides.exposures or one.record.day_obs == day_obs
+    ]
+    return rows, state
 
 
 def _too_few(key: CalibrationKey, listed: Sequence[Candidate], selection: SelectionSettings) -> str:
     return f"only {len(listed)} exposures are listed for {key}, {selection.minimum} needed"
 
 
-def _objection(one: Candidate, state: CameraState, selection: SelectionSettings) -> str:
+def _objection(
+    one: Candidate, state: CameraState, selection: SelectionSettings, firsts: Mapping[int, str]
+) -> str:
     """Return everything the rules have against combining one exposure; empty for nothing."""
     texts = [finding.reason for finding in one.objections]
     differs = deviation(one.record, state) if selection.same_state else None
     texts += [differs.reason] if differs is not None else []
-    texts += ["first exposure of its set"] if one.position == 0 else []
+    # A frame that is bad besides is still the first of its set.
+    which = firsts.get(one.exposure, "first exposure of its set" if one.position == 0 else None)
+    texts += [which] if which else []
     if one.after_saturated is not None:
         texts.append(f"taken right after the saturated exposure {one.after_saturated}")
     return "; ".join(texts)
 
 
-def _row(
+def _listed_row(one: Candidate, key: CalibrationKey, objection: str, overrides: Overrides) -> PlannedExposure:
+    if not objection:
+        return PlannedExposure(one.exposure, key, Role.GENERATION, "listed by hand", one.notes)
+    reason = f"listed by hand although {objection}; override: {overrides.reason}"
+    evidence = {**one.notes, "override": overrides.reason, "objection": objection}
+    return PlannedExposure(one.exposure, key, Role.GENERATION, reason, evidence)
+
+
+def _other_row(
     one: Candidate,
     key: CalibrationKey,
-    objections: Mapping[int, str],
     state: CameraState,
     selection: SelectionSettings,
-    overrides: Overrides,
+    firsts: Mapping[int, str],
     any_listed: bool,
 ) -> PlannedExposure:
-    if one.exposure in overrides.exposures:
-        objection = objections[one.exposure]
-        if not objection:
-            return PlannedExposure(one.exposure, key, Role.GENERATION, "listed by hand", one.notes)
-        reason = f"listed by hand although {objection}; override: {overrides.reason}"
-        evidence = {**one.notes, "override": overrides.reason, "objection": objection}
-        return PlannedExposure(one.exposure, key, Role.GENERATION, reason, evidence)
+    """Return the row of an exposure of the day that is not on the list."""
     if one.objections:
         return PlannedExposure(one.exposure, key, Role.EXCLUDED, *one.objection())
     differs = deviation(one.record, state) if selection.same_state and any_listed else None
@@ -124,5 +158,9 @@ def _row(
     if not any_listed:
         reason = f"no exposure of {key} is on the list made by hand"
         return PlannedExposure(one.exposure, key, Role.EXCLUDED, reason, one.notes)
+    evidence = {"position": one.position + 1, **artefact_evidence(one, firsts), **one.notes}
+    if one.exposure in firsts and not selection.verification.first_exposures:
+        reason = f"{firsts[one.exposure]}: the profile keeps them out of verification"
+        return PlannedExposure(one.exposure, key, Role.EXCLUDED, reason, evidence)
     reason = "good, but not on the list made by hand: kept for verification"
-    return PlannedExposure(one.exposure, key, Role.VERIFICATION, reason, one.notes)
+    return PlannedExposure(one.exposure, key, Role.VERIFICATION, reason, evidence)

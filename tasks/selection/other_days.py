@@ -1,12 +1,14 @@
 """Sample exposures of other days, to see whether the camera is still where it was."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from infra.naming import CalibrationKey
 from infra.settings.profile import CalibrationSettings
 from tasks.selection.candidates import Candidate, ExcludedExposure, judge, keys_of, unsuitable
-from tasks.selection.model import ExposureRecord, PlannedExposure, Role
+from tasks.selection.firsts import artefact_evidence, first_exposures, good_members
+from tasks.selection.model import EvidenceValue, ExposureRecord, PlannedExposure, Role
 from tasks.selection.state import CameraState, deviation
 
 __all__ = ["sample_other_days"]
@@ -24,7 +26,9 @@ def sample_other_days(
     """Return verification rows for exposures of other days, and warnings of days that gave none.
 
     Every n-th good exposure in the camera state of the generation set is taken, from the nearest days first.
-    Where that is more than the profile's maximum the days share it evenly.
+    Where that is more than the profile's maximum the days share it evenly. First exposures of a set and those
+    after a saturated one are left out, unless the profile asks for first exposures: then they carry their
+    artefact as evidence.
 
     Parameters
     ----------
@@ -47,7 +51,7 @@ def sample_other_days(
     by_day: dict[int, list[ExposureRecord]] = {}
     for record in records:
         by_day.setdefault(record.day_obs, []).append(record)
-    samples: dict[int, list[Candidate]] = {}
+    samples: dict[int, list[_Sample]] = {}
     warnings: list[str] = []
     for day in sorted(by_day, key=lambda one: (_distance(one, day_obs), one)):
         if len(samples) >= sampling.other_days or sampling.maximum == 0:
@@ -59,15 +63,24 @@ def sample_other_days(
     which = f"every {_ordinal(sampling.every_nth)} good exposure of"
     rows = [
         PlannedExposure(
-            one.exposure,
+            one.candidate.exposure,
             key,
             Role.VERIFICATION,
-            f"{which} {one.record.day_obs}: is the camera still the same",
-            {"day_obs": one.record.day_obs, **one.notes},
+            f"{which} {one.candidate.record.day_obs}: is the camera still the same",
+            {"day_obs": one.candidate.record.day_obs, **one.evidence, **one.candidate.notes},
         )
         for one in _share(samples, sampling.maximum)
     ]
     return rows, warnings
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """One exposure of another day that may verify."""
+
+    candidate: Candidate
+    evidence: Mapping[str, EvidenceValue]
+    """Its place in its set, and the artefact it has with any calibration."""
 
 
 def _good_of_day(
@@ -77,30 +90,36 @@ def _good_of_day(
     state: CameraState,
     exclusions: Sequence[ExcludedExposure],
     bands: Mapping[str, str | None],
-) -> tuple[list[Candidate], str | None]:
+) -> tuple[list[_Sample], str | None]:
     """Return the exposures of one day that may verify, in the order taken."""
     mine = next((found for name, found in keys_of(rule, day, bands).items() if str(name) == str(key)), [])
     suitable = [record for record in mine if unsuitable(record, rule) is None]
-    sound = [
-        one for members in judge(suitable, day, rule, exclusions) for one in members if not one.objections
-    ]
-    if not rule.selection.same_state:
-        return sound, None
-    departures = [deviation(one.record, state) for one in sound]
-    same = [one for one, departure in zip(sound, departures, strict=True) if departure is None]
-    different = next((departure for departure in departures if departure is not None), None)
-    if different is None or same:
+    same: list[_Sample] = []
+    different: str | None = None
+    for members in judge(suitable, day, rule, exclusions):
+        good = good_members(members, rule.selection, state)
+        firsts = first_exposures(members, rule.selection, state)
+        for one in members:
+            if different is None and not one.objections and one not in good:
+                different = departure.reason if (departure := deviation(one.record, state)) else None
+        evidence = {one.exposure: artefact_evidence(one, firsts) for one in good}
+        same += [
+            _Sample(one, {"position": one.position + 1, **evidence[one.exposure]})
+            for one in good
+            if rule.selection.verification.first_exposures or not evidence[one.exposure]
+        ]
+    if same or different is None:
         return same, None
-    return [], f"{key}: no exposure of {day[0].day_obs} verifies it, {different.reason}"
+    return [], f"{key}: no exposure of {day[0].day_obs} verifies it, {different}"
 
 
-def _share(samples: Mapping[int, Sequence[Candidate]], maximum: int) -> list[Candidate]:
+def _share(samples: Mapping[int, Sequence[_Sample]], maximum: int) -> list[_Sample]:
     """Take at most ``maximum`` exposures, one of each day in turn."""
-    taken: list[Candidate] = []
+    taken: list[_Sample] = []
     depth = max((len(one) for one in samples.values()), default=0)
     for place in range(depth):
         taken += [one[place] for one in samples.values() if place < len(one)]
-    return sorted(taken[:maximum], key=lambda one: one.exposure)
+    return sorted(taken[:maximum], key=lambda one: one.candidate.exposure)
 
 
 def _distance(day_obs: int, other: int) -> int:

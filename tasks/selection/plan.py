@@ -148,9 +148,8 @@ class _Work:
             for day_obs in sorted({r.day_obs for r in self.other_days if r.exposure in listed}):
                 other = [record for record in self.other_days if record.day_obs == day_obs]
                 mine = {str(k): v for k, v in keys_of(rule, other, self.bands).items()}.get(str(key), [])
-                judged = judge([r for r in mine if unsuitable(r, rule) is None], other, rule, self.exclusions)
-                sets += [[one for one in members if one.exposure in listed] for members in judged]
-            return assign_listed(key, sets, rule.selection, self.state_keys, self.overrides)
+                sets += judge([r for r in mine if unsuitable(r, rule) is None], other, rule, self.exclusions)
+            return assign_listed(key, sets, rule.selection, self.state_keys, self.overrides, self.day_obs)
         choice = choose(sets, rule.selection, self.state_keys)
         shortage = shortage_of(key, rule, sets, choice)
         # A filter that only strays name was never meant to be taken.

@@ -7,7 +7,7 @@ import numpy as np
 
 from infra.raws.quick_statistics import AmplifierStatistics, QuickStatistics
 from infra.settings import CalibrationSettings, builtin_profile
-from tasks.selection.model import ExposureRecord, Plan
+from tasks.selection.model import ExposureRecord, Plan, PlannedExposure
 from tasks.selection.plan import make_plan
 
 DAY = 20240326
@@ -26,6 +26,18 @@ LAMPS = {RED: 5000.0, GREEN: 3200.0}
 """adu/s"""
 _START = 60395.9
 _SECOND = 1 / 86400.0
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """An exclusion of the ledger."""
+
+    exposure: int | None
+    reason: str = "cloud of dust"
+    author: str = "Vera"
+    detector: int | None = None
+    amplifier: str | None = None
+    calibration: str | None = None
 
 
 @dataclass
@@ -164,6 +176,12 @@ def rules(**selection: object) -> tuple[CalibrationSettings, ...]:
     return tuple(
         one.model_copy(update={"selection": one.selection.model_copy(update=selection)}) for one in settings
     )
+
+
+def row(plan: Plan, exposure: int, key: str) -> PlannedExposure:
+    """Return the one row that a plan has of an exposure for a calibration."""
+    (found,) = [one for one in plan.explain(exposure) if str(one.calibration) == key]
+    return found
 
 
 def plan_of(

@@ -1,6 +1,9 @@
 """Which days hold calibrations, and what they wait for."""
 
+import json
+import math
 import time
+from dataclasses import replace
 
 from tasks.selection import DayState, calibration_days
 from tests.selection.nights import DAY, GREEN, RED, Night, calibration_night, rules
@@ -51,6 +54,26 @@ def test_a_day_whose_last_frame_is_recent_is_still_acquiring():
     assert day.state is DayState.ACQUIRING
     (later,) = calibration_days(records, (), rules(), now_tai=last + 3600 / 86400)
     assert later.state is DayState.READY
+
+
+def test_a_broken_time_hid_that_a_day_is_still_acquiring():
+    night = calibration_night()
+    last = night.records[-1]
+    # The order matters to max(): NaN first, in the middle, last.
+    for place in (0, 40, -2):
+        records = list(night.records)
+        records[place] = replace(records[place], end_tai=math.nan)
+        (day,) = calibration_days(records, (), rules(), now_tai=last.end_tai + 600 / 86400)
+        assert day.state is DayState.ACQUIRING
+        assert day.last_tai == last.end_tai
+        json.dumps(day.to_json(), allow_nan=False)
+
+
+def test_a_day_without_any_time_put_nan_in_json():
+    records = [replace(one, begin_tai=math.nan, end_tai=math.nan) for one in calibration_night().records]
+    (day,) = calibration_days(records, (), rules(), now_tai=60395.0)
+    assert day.to_json()["last_tai"] is None
+    assert day.state is not DayState.ACQUIRING
 
 
 def test_days_without_calibration_exposures_are_left_out():

@@ -5,29 +5,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from infra.errors import SelectionError, UsageError
+from infra.errors import UsageError
 from tasks.selection import Overrides, Role
 from tasks.selection.model import Plan
-from tests.selection.nights import DAY, GREEN, RED, Night, calibration_night, plan_of, rules
+from tests.selection.nights import DAY, GREEN, RED, Exclusion, Night, calibration_night, plan_of, row, rules
 
 
 def roles(plan: Plan, key: str) -> dict[str, int]:
     return {role.value: len(plan.rows(key, role)) for role in Role}
-
-
-def row(plan: Plan, exposure: int, key: str):
-    (found,) = [one for one in plan.explain(exposure) if str(one.calibration) == key]
-    return found
-
-
-@dataclass(frozen=True)
-class Exclusion:
-    exposure: int | None
-    reason: str = "cloud of dust"
-    author: str = "Vera"
-    detector: int | None = None
-    amplifier: str | None = None
-    calibration: str | None = None
 
 
 @dataclass(frozen=True)
@@ -180,44 +165,6 @@ def test_an_observation_reason_that_is_not_asked_for_is_excluded_by_name():
     assert "observation reason 'engineering' is not among bias" in row(plan, odd[0].exposure, "bias").reason
 
 
-def test_other_days_are_sampled_evenly_and_nearest_first():
-    other_days = [r for day in (DAY - 1, DAY + 1, DAY - 2) for r in calibration_night(day_obs=day).records]
-    plan = plan_of(calibration_night(), other_days)
-    sampled = [one for one in plan.rows("bias", Role.VERIFICATION) if one.evidence.get("day_obs")]
-    days = [one.evidence["day_obs"] for one in sampled]
-    assert {day: days.count(day) for day in days} == {DAY - 1: 5, DAY + 1: 5, DAY - 2: 5}
-    assert "every 5th good exposure" in sampled[0].reason
-    few = plan_of(calibration_night(), other_days, calibrations=_sampling(maximum=4))
-    sampled = [
-        one.evidence["day_obs"] for one in few.rows("bias", Role.VERIFICATION) if one.evidence.get("day_obs")
-    ]
-    assert sorted(sampled) == [DAY - 2, DAY - 1, DAY - 1, DAY + 1]
-    near = plan_of(calibration_night(), other_days, calibrations=_sampling(other_days=1))
-    assert {one.evidence["day_obs"] for one in near.rows("bias") if one.evidence.get("day_obs")} == {DAY - 1}
-
-
-def _sampling(**changes: object):
-    return tuple(
-        one.model_copy(
-            update={
-                "selection": one.selection.model_copy(
-                    update={"verification": one.selection.verification.model_copy(update=changes)}
-                )
-            }
-        )
-        for one in rules()
-    )
-
-
-def test_another_camera_state_keeps_another_day_out_and_is_said_once():
-    other = calibration_night(day_obs=DAY - 1)
-    for record in list(other.records):
-        other.change_state(record, SEQCKSUM="42")
-    plan = plan_of(calibration_night(), other.records)
-    assert not [one for one in plan.exposures if one.evidence.get("day_obs")]
-    assert sum("SEQCKSUM is 42" in text for text in plan.warnings) == 4
-
-
 def test_an_exclusion_of_the_ledger_keeps_an_exposure_out_with_reason_and_author():
     night = calibration_night()
     blocked, partly = night.records[4], night.records[5]
@@ -278,6 +225,21 @@ def test_the_exposure_after_a_saturated_one_is_not_combined():
     assert next_one.evidence["after_saturated"] == bad.exposure
 
 
+def test_the_first_good_exposure_after_a_bad_one_failed_verification_for_its_artefact():
+    night = Night()
+    sets = [night.take("bias", 21)]
+    night.wait(3600)
+    sets.append(night.take("bias", 12))
+    for members in sets:
+        night.change_look(members[0], nan_fraction=0.5)
+    plan = plan_of(night)
+    for members in sets:
+        first = row(plan, members[1].exposure, "bias")
+        assert first.role is Role.VERIFICATION
+        assert first.evidence["artefact"] == "first good exposure of its set"
+        assert "artefact" not in row(plan, members[2].exposure, "bias").evidence
+
+
 def test_json_is_that_of_the_design_and_carries_its_digest():
     plan = plan_of(calibration_night())
     content = plan.to_json()
@@ -308,53 +270,6 @@ def test_a_state_that_differs_between_calibrations_is_a_warning():
     assert warning == (
         "TEMP_SET differs between calibrations: -104.15 for bias and flat-g and flat-r, -94.15 for dark"
     )
-
-
-def test_a_list_made_by_hand_is_used_as_it_is():
-    night = calibration_night()
-    listed = [one.exposure for one in night.records[1:13]]
-    plan = plan_of(night, overrides=Overrides(frozenset(listed)))
-    assert plan.generation("bias") == tuple(listed)
-    assert row(plan, listed[0], "bias").reason == "listed by hand"
-    assert "not on the list" in row(plan, night.records[15].exposure, "bias").reason
-    assert plan.generation("dark") == ()
-
-
-def test_a_listed_exposure_that_the_rules_forbid_needs_a_reason():
-    night = calibration_night()
-    night.change_look(night.records[3], nan_fraction=0.2)
-    listed = frozenset(one.exposure for one in night.records[:12])
-    with pytest.raises(SelectionError, match=r"forbid 2 of the exposures listed.*first exposure.*not finite"):
-        plan_of(night, overrides=Overrides(listed))
-    plan = plan_of(night, overrides=Overrides(listed, "only frames there are"))
-    forced = row(plan, night.records[3].exposure, "bias")
-    assert forced.role is Role.GENERATION
-    assert forced.evidence["override"] == "only frames there are"
-    assert "not finite" in str(forced.evidence["objection"])
-
-
-def test_a_list_that_is_too_short_needs_a_reason():
-    night = calibration_night()
-    listed = frozenset(one.exposure for one in night.records[1:5])
-    with pytest.raises(SelectionError, match="only 4 exposures are listed for bias, 10 needed"):
-        plan_of(night, overrides=Overrides(listed))
-    assert len(plan_of(night, overrides=Overrides(listed, "test")).generation("bias")) == 4
-
-
-def test_a_blocked_exposure_cannot_enter_by_list_without_a_reason():
-    night = calibration_night()
-    listed = frozenset(one.exposure for one in night.records[1:13])
-    block = [Exclusion(night.records[4].exposure)]
-    with pytest.raises(SelectionError, match="excluded by Vera"):
-        plan_of(night, overrides=Overrides(listed), exclusions=block)
-
-
-def test_exposures_of_several_days_can_be_pooled_by_hand():
-    other = calibration_night(day_obs=DAY - 1)
-    night = calibration_night()
-    listed = [one.exposure for one in [*other.records[1:8], *night.records[1:8]]]
-    plan = plan_of(night, other.records, overrides=Overrides(frozenset(listed)))
-    assert plan.generation("bias") == tuple(sorted(listed))
 
 
 def test_wrong_questions_are_refused_by_name():
