@@ -66,9 +66,10 @@ def evaluate_gate(
     Notes
     -----
     Of each reviewer the last decision counts. The quorum must agree on one validity. As many rejections as
-    the quorum reject; so does any number of them once too few reviewers are left to approve.
+    the quorum reject; so does any number of them once too few of the reviewers named are left to approve.
+    What is said after the gate has expired opens nothing, whether or not anybody has closed it by then.
     """
-    counting = _counting(calibration, decisions, gate, digest, at)
+    counting = _counting(calibration, decisions, gate, digest, at, opened)
     approvals = [decision for decision in counting if decision.decision == "approve"]
     dissents = tuple(decision.reviewer for decision in counting if decision.decision == "reject")
     agreed = _largest_agreement(approvals)
@@ -89,7 +90,9 @@ def evaluate_gate(
 
     if len(names) >= gate.quorum and not alone:
         return verdict("approved", f"approved by {', '.join(names)}")
-    if dissents and (len(dissents) >= gate.quorum or len(gate.reviewers) - len(dissents) < gate.quorum > 1):
+    # Where anyone may decide there is always another who could approve.
+    hopeless = bool(gate.reviewers) and len(gate.reviewers) - len(dissents) < gate.quorum > 1
+    if dissents and (len(dissents) >= gate.quorum or hopeless):
         return verdict("rejected", f"rejected by {', '.join(dissents)}")
     if opened and _is_old(opened, gate, at):
         return verdict("expired", f"nobody decided within {gate.expires_after_days:g} days")
@@ -115,7 +118,12 @@ def quorum_reached(
 
 
 def _counting(
-    calibration: str, decisions: Sequence[Decision], gate: "GateSettings", digest: str, at: datetime
+    calibration: str,
+    decisions: Sequence[Decision],
+    gate: "GateSettings",
+    digest: str,
+    at: datetime,
+    opened: datetime | None,
 ) -> list[Decision]:
     """Return the last valid decision of each reviewer."""
     last: dict[str, Decision] = {}
@@ -124,7 +132,8 @@ def _counting(
             continue
         if gate.reviewers and decision.reviewer not in gate.reviewers:
             continue
-        if decision.when_utc and _is_old(datetime.fromisoformat(decision.when_utc), gate, at):
+        given = datetime.fromisoformat(decision.when_utc) if decision.when_utc else at
+        if _is_old(given, gate, at) or (opened is not None and _is_old(opened, gate, given)):
             continue
         last.pop(decision.reviewer, None)
         last[decision.reviewer] = decision

@@ -1,42 +1,22 @@
 """The gate opens for enough of the right people, about what they saw, and for nobody else."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
 from infra.errors import GateError, LedgerError
-from infra.ledger import CalibrationState, Campaign, Decision, Ledger, evaluate_gate, quorum_reached
-from infra.ledger.clock import set_clock
+from infra.ledger import CalibrationState, Campaign, Ledger, evaluate_gate
 from infra.settings import GateSettings
 from tests.ledger.conftest import TO_GATE, walk
-
-DIGEST = "d" * 64
-BOARD = GateSettings(reviewers=("bob", "cid", "dee"), quorum=2, producer_may_approve=False)
-ANYONE = GateSettings()
-NOON = datetime(2024, 4, 1, 12, tzinfo=UTC)
-
-
-def approval(reviewer: str, campaign: str = "20240326a", **more: object) -> Decision:
-    words = {"calibrations": ("bias",), "digest": DIGEST, "begin_day_obs": 20240326} | more
-    return Decision(campaign=campaign, reviewer=reviewer, decision="approve", **words)
-
-
-def rejection(reviewer: str, **more: object) -> Decision:
-    words = {"calibrations": ("bias",), "digest": DIGEST, "reason": "stripes"} | more
-    return Decision(campaign="20240326a", reviewer=reviewer, decision="reject", **words)
+from tests.ledger.gates import ANYONE, BOARD, DIGEST, NOON, approval, rejection, state
 
 
 @pytest.fixture
 def waiting(ledger: Ledger, campaign: Campaign) -> Ledger:
     walk(ledger, campaign, "bias", *TO_GATE)
     return ledger
-
-
-def state(ledger: Ledger, key: str = "bias") -> CalibrationState:
-    return ledger.states("LATISS/DM-43525/lowerSetTemp/20240326a")[key]
 
 
 def test_one_reviewer_opens_a_gate_that_asks_for_one(waiting: Ledger) -> None:
@@ -163,6 +143,20 @@ def test_one_rejection_rejects_when_all_must_agree(waiting: Ledger) -> None:
     assert verdict.outcome == "rejected"
 
 
+def test_one_dissent_rejected_at_once_where_anyone_may_decide(waiting: Ledger) -> None:
+    gate = GateSettings(quorum=2)
+    assert waiting.decide(rejection("bob"), gate)[0].outcome == "pending"
+    assert waiting.decide(approval("cid"), gate)[0].outcome == "pending"
+    (verdict,) = waiting.decide(approval("dee"), gate)
+    assert (verdict.outcome, verdict.approvals, verdict.dissents) == ("approved", ("cid", "dee"), ("bob",))
+
+
+def test_as_many_rejections_as_the_quorum_reject_where_anyone_may_decide(waiting: Ledger) -> None:
+    gate = GateSettings(quorum=2)
+    waiting.decide(rejection("bob"), gate)
+    assert waiting.decide(rejection("cid"), gate)[0].outcome == "rejected"
+
+
 def test_a_reviewer_may_change_their_mind(waiting: Ledger) -> None:
     waiting.decide(rejection("bob"), BOARD)
     waiting.decide(approval("bob"), BOARD)
@@ -196,44 +190,6 @@ def test_one_wrong_calibration_spoils_the_whole_answer(waiting: Ledger) -> None:
     ):
         waiting.decide(approval("bob", calibrations=("bias", "dark")), ANYONE)
     assert state(waiting) is CalibrationState.AWAITING_APPROVAL
-
-
-def test_a_gate_that_was_open_too_long_closes(ledger: Ledger, campaign: Campaign) -> None:
-    gate = GateSettings(expires_after_days=30)
-    with set_clock(NOON):
-        walk(ledger, campaign, "bias", *TO_GATE)
-    with set_clock(NOON + timedelta(days=30)):
-        assert ledger.expire_gates(campaign.name, gate, "calprod") == ()
-    with set_clock(NOON + timedelta(days=30, seconds=1)):
-        assert ledger.expire_gates("20240326a", gate, "calprod") == ("bias",)
-        assert ledger.expire_gates("20240326a", gate, "calprod") == ()
-    assert state(ledger) is CalibrationState.EXPIRED
-    with pytest.raises(GateError, match=r"bias of LATISS.* is expired, not awaiting approval"):
-        ledger.decide(approval("bob"), gate)
-    walk(ledger, campaign, "bias", "approve started")
-    assert ledger.decide(approval("bob"), gate)[0].outcome == "approved"
-
-
-def test_the_same_answer_to_a_gate_opened_anew_is_a_new_answer(ledger: Ledger, campaign: Campaign) -> None:
-    gate = BOARD.model_copy(update={"expires_after_days": 30})
-    with set_clock(NOON):
-        walk(ledger, campaign, "bias", *TO_GATE)
-        ledger.decide(approval("bob"), gate)
-    with set_clock(NOON + timedelta(days=31)):
-        ledger.expire_gates(campaign.name, gate, "calprod")
-        walk(ledger, campaign, "bias", "approve started")
-        assert ledger.decide(approval("cid"), gate)[0].outcome == "pending"
-        assert ledger.decide(approval("bob"), gate)[0].outcome == "approved"
-
-
-def test_an_old_decision_no_longer_counts() -> None:
-    gate = GateSettings(quorum=2, expires_after_days=7)
-    old, new = (NOON - timedelta(days=8)).isoformat(), NOON.isoformat()
-    words = {"calibration": "bias", "producer": "ann", "digest": DIGEST, "at": NOON}
-    fresh = [approval("bob", when_utc=new), approval("cid", when_utc=new)]
-    stale = [approval("bob", when_utc=old), approval("cid", when_utc=new)]
-    assert quorum_reached(fresh, gate, **words)
-    assert not quorum_reached(stale, gate, **words)
 
 
 @pytest.mark.parametrize(
