@@ -22,6 +22,7 @@ def test_the_shipped_policies_ask_for_the_recommended_tests(instrument: str) -> 
     assert flat == [
         ("NOISE", "amplifier"),
         ("PROCESSING", "amplifier"),
+        ("LEVEL", "detector"),
         ("SCATTER", "detector"),
         ("SCATTER", "exposure"),
     ]
@@ -163,7 +164,7 @@ def test_a_waiver_of_a_dead_amplifier_covers_every_test() -> None:
             "waivers[0].until",
             "expected a day_obs, YYYYMMDD",
         ),
-        ('version: "1"', "version: 1", "version", "expected a valid string"),
+        ('version: "2"', "version: 2", "version", "expected a valid string"),
     ],
 )
 def test_a_wrong_policy_has_its_file_line_key_and_what_was_expected(

@@ -136,6 +136,25 @@ def test_dead_amplifier_fails_the_two_sided_noise_in_every_exposure(calibration:
     assert verdict.causes[0].count == N_EXPOSURES
 
 
+@pytest.mark.parametrize("mean", [1.0, 60.0, 600.0])
+def test_dark_among_flats_passed_with_a_small_positive_mean(mean: float) -> None:
+    # Its noise is that of its charge and its level even: until the level itself was tested nothing was wrong.
+    # The combined flat is unharmed, the dark being no input.
+    rng, dark = np.random.default_rng(7), N_INPUTS + 1
+
+    def spoil(frame: np.ndarray, number: int) -> None:
+        if number == dark:
+            falling = np.linspace(0.8, 1.1, SHAPE[1])
+            frame[:] = rng.poisson(mean * falling / falling.mean(), SHAPE) + rng.normal(0.0, NOISE, SHAPE)
+
+    verdict = night("flat", 2, spoil)
+    assert ("LEVEL", None, dark) in failed(verdict)
+    assert {exposure for _, _, exposure in failed(verdict)} == {dark}
+    (low,) = [one for one in verdict.failures if one.test == "LEVEL"]
+    assert low.lower_limit == 1000.0
+    assert low.unit == "electron"
+
+
 @pytest.mark.parametrize("calibration", ROOMS)
 def test_noisy_amplifier_fails_in_every_exposure_and_no_other_does(calibration: str) -> None:
     noisy, rng = LAYOUT.amplifiers[9], np.random.default_rng(99)
