@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -148,13 +148,14 @@ def _causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
 def _problem(model: type[BaseModel], document: LinedDocument, details: ErrorDetails) -> tuple[int, str]:
     """Put one error of pydantic into words; the line comes first, for sorting."""
     context = details.get("ctx", {})
-    location = _in_file(context.get("location", details["loc"]), document)
+    place = context.get("location", details["loc"])
+    location = _in_file(place, document)
     if details["type"] == "extra_forbidden":
-        words = _unknown_key(model, location)
+        words = _unknown_key(model, place)
     elif details["type"] == "missing" and location and isinstance(location[-1], int):
         words = "expected one more value"
     elif details["type"] == "missing":
-        words = f"is missing; expected {_describe(model, location)}"
+        words = f"is missing; expected {_describe(model, place)}"
     elif details["type"] == "wrong_reference":
         words = details["msg"]
     else:
@@ -180,40 +181,54 @@ def _may_be_missing(part: Any) -> bool:
     return isinstance(part, int) or (part.isidentifier() and part not in ("str", "int", "float", "bool"))
 
 
-def _unknown_key(model: type[BaseModel], location: Sequence[str | int]) -> str:
-    owner = _model_at(model, location[:-1])
+def _unknown_key(model: type[BaseModel], place: Sequence[Any]) -> str:
+    owner = _model_at(model, place[:-1])
     known = list(owner.model_fields) if owner else []
-    near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    near = get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"expected one of {', '.join(known)}"
     return f"unknown key; {hint}"
 
 
-def _describe(model: type[BaseModel], location: Sequence[str | int]) -> str:
-    owner = _model_at(model, location[:-1])
-    field = owner.model_fields.get(str(location[-1])) if owner else None
-    text = field.description if field and field.description else f"a value for {dotted(location[-1:])}"
+def _describe(model: type[BaseModel], place: Sequence[Any]) -> str:
+    owner = _model_at(model, place[:-1])
+    field = owner.model_fields.get(str(place[-1])) if owner else None
+    text = field.description if field and field.description else f"a value for {dotted(place[-1:])}"
     first = text.split("\n")[0].rstrip(".:")
     return (first[0].lower() + first[1:]).replace("``", "'")
 
 
-def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel] | None:
-    """Find the model that describes the mapping at a location of the file."""
-    current: type[BaseModel] | None = model
-    for part in location:
+def _model_at(model: type[BaseModel], place: Sequence[Any]) -> type[BaseModel] | None:
+    """Find the model that describes the mapping at a place, given as pydantic says it: tags included."""
+    current: tuple[type[BaseModel], ...] = (model,)
+    for part in place:
         if isinstance(part, int):
-            continue  # the model inside a list was found with the list's key
-        field = current.model_fields.get(part) if current else None
-        current = _model_in(field.annotation) if field else None
-    return current
+            continue  # the models inside a list were found with the list's key
+        tagged = tuple(candidate for candidate in current if _has_tag(candidate, part))
+        if len(current) > 1 and tagged:
+            current = tagged
+            continue
+        fields = [candidate.model_fields[part] for candidate in current if part in candidate.model_fields]
+        if fields:  # else it is pydantic's name of a validator or type, not a key
+            current = tuple(one for field in fields for one in _models_in(field.annotation))
+    return current[0] if current else None
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """Find the model inside Optional, tuple, Annotated and type aliases."""
+def _has_tag(model: type[BaseModel], part: Any) -> bool:
+    """Tell whether a member of a union is the one that pydantic names by tag or by class."""
+    literals = (
+        get_args(field.annotation)
+        for field in model.model_fields.values()
+        if get_origin(field.annotation) is Literal
+    )
+    return part == model.__name__ or any(values == (part,) for values in literals)
+
+
+def _models_in(annotation: Any) -> tuple[type[BaseModel], ...]:
+    """Find the models inside Optional, unions, tuple, Annotated and type aliases."""
     if isinstance(annotation, TypeAliasType):
-        return _model_in(annotation.__value__)
+        return _models_in(annotation.__value__)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+        return (annotation,)
     if get_origin(annotation) in (Union, types.UnionType, tuple, list, Annotated):
-        found = (_model_in(argument) for argument in get_args(annotation))
-        return next((candidate for candidate in found if candidate), None)
-    return None
+        return tuple(model for argument in get_args(annotation) for model in _models_in(argument))
+    return ()

@@ -72,6 +72,18 @@ def test_faults_night_plants_every_fault_there_is():
         (("day_obs: 20240318", "day_obs: 20240318\ndetector: 3"), 2, "detector", "no detector 3"),
         (("saturated, ", "gain-step, amplifier: C99, "), 10, "faults[0].amplifier", "C99"),
         (("saturated, ", "mislabelled, "), 10, "faults[0]", "needs true_type or true_filter"),
+        # The hint once came from the first fault there is, whichever was meant.
+        (("saturated, ", "nan, fracton: 0.5, "), 10, "faults[0].fracton", "did you mean 'fraction'"),
+        (
+            ("saturated, ", "wrong-exposure-time, "),
+            10,
+            "faults[0].header_time",
+            "is missing; expected what the",
+        ),
+        (
+            ("saturated, set: flat, index: 2", "light-leak, set: bias, index: 2, levl: 9"),
+            *(10, "faults[0].levl", "did you mean 'level'"),
+        ),
         (("sets:", "camera: {cosmic_rays: {rate: .nan}}\nsets:"), 2, "camera.cosmic_rays.rate", "finite"),
     ],
 )
