@@ -44,7 +44,7 @@ def command(
     """
     from tasks.campaigns.intake import take_in
 
-    with showing_progress("reading raws"):
+    with showing_progress("reading raws", to_stderr=as_json):
         report = take_in(repository, profile, files, transfer=transfer)
     if as_json:
         print_json(report.to_json())

@@ -30,27 +30,28 @@ class _Live:
 class _Lines:
     """Every tenth of the way is a line."""
 
-    def __init__(self) -> None:
+    def __init__(self, to_stderr: bool) -> None:
         self._tenths: dict[str, int] = {}
+        self._to_stderr = to_stderr
 
     def say(self, line: str) -> None:
-        click.echo(line)
+        click.echo(line, err=self._to_stderr)
 
     def advance(self, work: str, done: int, total: int) -> None:
         tenth = 10 * done // max(total, 1)
         if tenth > self._tenths.get(work, 0):
             self._tenths[work] = tenth
-            click.echo(f"{work}: {done} of {total}")
+            self.say(f"{work}: {done} of {total}")
 
 
 @contextmanager
-def showing_progress(title: str) -> Iterator[None]:
-    """Show the progress of the work inside the block."""
-    if sys.stdout.isatty():
+def showing_progress(title: str, *, to_stderr: bool = False) -> Iterator[None]:
+    """Show the progress of the work inside the block; apart from the output where that is for machines."""
+    if sys.stdout.isatty() and not to_stderr:
         with console.status(title) as status, listening(_Live(status)):
             yield
     else:
-        with listening(_Lines()):
+        with listening(_Lines(to_stderr)):
             yield
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from lsst.daf.butler import Butler, DataCoordinate, DatasetIdGenEnum, DatasetRef, FileDataset
 
+from infra.butler.collections import register_run
 from infra.raws.candidates import Candidate
 from infra.raws.formatter import RawFormatter
 from infra.raws.records import agreeing_candidates, register_exposures
@@ -43,7 +44,7 @@ class RawBatch:
         self._instrument = instrument
         self._transfer = transfer
         self._run = f"{instrument}/raw/all"
-        butler.collections.register(self._run)
+        register_run(butler, self._run)
 
     def take(self, candidates: Sequence[Candidate]) -> None:
         """Take raws of some exposures: all raws of an exposure at once."""

@@ -1,10 +1,12 @@
 """Taking raws in: the Butler gets the files, the ledger what they said and showed."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from infra.butler.repository import open_butler
 from infra.errors import UsageError
+from infra.progress import advance
 from infra.raws.ingest import Transfer, ingest_raws
 from infra.raws.report import IngestReport
 from infra.workspace import open_workspace
@@ -39,7 +41,11 @@ def take_in(
     with open_workspace(repository, profile) as workspace:
         with open_butler(workspace.repository, writeable=True) as butler:
             report = ingest_raws(
-                butler, paths, transfer=transfer, state_keys=workspace.profile.camera_state_keys
+                butler,
+                paths,
+                transfer=transfer,
+                state_keys=workspace.profile.camera_state_keys,
+                on_progress=partial(advance, "reading raws"),
             )
         workspace.ledger.add_observations(workspace.instrument, report.observations)
         workspace.ledger.add_refusals(report.refused)

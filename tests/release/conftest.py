@@ -3,9 +3,7 @@
 A repository is made once per session and copied for each test: with SQLite it is a folder that can be moved.
 """
 
-import os
 import shutil
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from infra.butler.certification import ExpectedCoverage, certify
 from infra.butler.chains import prepend, set_ticket_chain
 from infra.butler.repository import create_repository
 from infra.butler.validity import Validity
+from infra.instruments.butler_instruments import instrument_class_name
 from infra.storage import ChecksumCache
 
 INSTRUMENT = "LATISS"
@@ -49,7 +48,7 @@ def register_camera(butler: Butler, detectors=DETECTORS, filters=FILTERS) -> Non
             "instrument",
             {
                 "name": INSTRUMENT,
-                "class_name": "infra.instruments.latiss.Latiss",
+                "class_name": instrument_class_name("LATISS"),
                 "detector_max": 2,
                 "visit_max": 10**13,
                 "exposure_max": 10**13,
@@ -231,19 +230,3 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch):
     yield bucket
     bucket.objects.all().delete()
     bucket.delete()
-
-
-def run_in_child(action) -> int:
-    """Run ``action`` in a child process and return its exit status; the child shares nothing open with us."""
-    with warnings.catch_warnings():
-        # The S3 server's thread is left behind; the child does not need it.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        status = 70
-        try:
-            action()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

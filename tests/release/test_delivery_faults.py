@@ -3,13 +3,11 @@
 import os
 import resource
 import shutil
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
-import sqlalchemy
 from lsst.daf.butler import CollectionType
 
 from infra.butler.bundling import describe_bundle
@@ -20,6 +18,7 @@ from infra.butler.delivery import DeliverySettings, deliver
 from infra.butler.fingerprint import compare_sites, site_fingerprint
 from infra.errors import ReleaseError
 from infra.storage import Bundle, ChecksumCache, Permissions, open_bundle, publish
+from tests.children import kill_before_write, run_in_child
 from tests.release.conftest import (
     DEFAULT_CHAIN,
     FROM_MARCH,
@@ -28,7 +27,6 @@ from tests.release.conftest import (
     Repository,
     put_calibrations,
     request,
-    run_in_child,
 )
 
 STRICT = Permissions.parse("0640", "0750")
@@ -160,41 +158,13 @@ def test_a_delivery_that_fails_at_any_step_converges_when_run_again(
     assert_converges(bundle, site, wanted)
 
 
-_WRITES = ("os.rename", "os.mkdir", "os.chmod", "os.chown", "os.remove", "os.rmdir", "os.link", "os.symlink")
-
-
-def _kill_before_write(number: int | None, root: str, counted: Path) -> None:
-    """Kill this process before a given write below ``root``; without a number, count the writes.
-
-    A write is a change of a file or folder, or the commit of a transaction.
-    """
-    count = 0
-
-    def write() -> None:
-        nonlocal count
-        count += 1
-        if number is None:
-            counted.write_text(str(count))
-        elif count == number:
-            os._exit(9)
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        opens = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        path = arguments[0] if opens or event in _WRITES else None
-        if isinstance(path, str | os.PathLike | bytes) and os.fsdecode(path).startswith(root):
-            write()
-
-    sys.addaudithook(hook)
-    sqlalchemy.event.listen(sqlalchemy.Engine, "commit", lambda connection: write())
-
-
 def test_a_delivery_killed_before_any_write_converges_when_run_again(bundle, templates, tmp_path, wanted):
     """Every write to the site's files is enumerated, not sampled."""
     site, counted = fresh(templates, tmp_path / "site"), tmp_path / "count"
 
     def attempt(number: int | None) -> int:
         def action() -> None:
-            _kill_before_write(number, str(site.root), counted)
+            kill_before_write(number, str(site.root), counted)
             with site.open() as butler:
                 deliver(bundle, butler, SETTINGS)
 
@@ -287,7 +257,7 @@ def test_a_run_killed_while_it_is_registered_can_still_be_written_to(templates, 
 
         def action(number: int = number, site: Repository = site) -> None:
             with site.open() as butler:
-                _kill_before_write(number, str(tmp_path / "nowhere"), tmp_path / "count")
+                kill_before_write(number, str(tmp_path / "nowhere"), tmp_path / "count")
                 register_run(butler, "new/run")
 
         killed += run_in_child(action) == 9
