@@ -1,0 +1,1 @@
+"""The photon transfer curve."""

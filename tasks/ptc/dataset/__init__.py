@@ -1,0 +1,1 @@
+"""The product: its model, and its table."""

@@ -1,0 +1,1 @@
+"""From the measurements of all pairs to gain, noise and covariance matrices."""

@@ -1,0 +1,197 @@
+"""Gains made consistent across a detector: a flat must not step from one amplifier to the next."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from infra.images import MaskPlane
+from infra.instruments.geometry import Box
+from tasks.ptc.dataset.model import PhotonTransferCurve
+from tasks.ptc.solve.binned_flat import BinnedFlat, bin_flat, fit_ratios
+
+__all__ = ["AdjustedGains", "GainRatioSettings", "adjust_gains", "choose_flats", "gain_ratios", "reference"]
+
+type FloatArray = npt.NDArray[np.float64]
+
+UNUSABLE = MaskPlane.SUSPECT | MaskPlane.BAD | MaskPlane.NO_DATA | MaskPlane.SAT
+
+
+@dataclass(frozen=True, slots=True)
+class GainRatioSettings:
+    """How gain ratios are found; the defaults are those of Rubin's cp_pipe for LATISS."""
+
+    n_flats: int = 50
+    """Most flats used."""
+    means: tuple[float, float] = (1000.0, 20_000.0)
+    """Range of the flats' means (adu)."""
+    seed: int = 12345
+    """Seed of the choice among more flats."""
+    bin_size: int = 8
+    """Pixels binned in each direction."""
+    edge: int = 20
+    """Border of each amplifier left out (pixels)."""
+    order: int = 2
+    """Order of the Chebyshev polynomial in each direction; 1 for LSSTCam."""
+    n_iterations: int = 10
+    """Rounds of field fit and ratios."""
+    n_sigma: float = 5.0
+    """Distance from the median ratio beyond which an amplifier does not shape the field."""
+    largest_ratio: float = 0.05
+    """Deviation from 1 that makes the worst amplifier be left out of the field."""
+    highest_noise: float = 12.0
+    """Highest read noise of the reference amplifier (electron)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdjustedGains:
+    """Result of the adjustment."""
+
+    curve: PhotonTransferCurve
+    """The curve with adjusted gains."""
+    reference: str | None
+    """Name of the amplifier that the ratios are relative to; None when nothing was adjusted."""
+    ratios: Mapping[str, FloatArray]
+    """Ratio of each amplifier in each flat, NaN where there is none."""
+    median_correction: float
+    """Median over the amplifiers of their median ratio."""
+    reason: str | None = None
+    """Why nothing was adjusted; None when it was."""
+
+
+def choose_flats(means: FloatArray, settings: GainRatioSettings | None = None) -> npt.NDArray[np.intp]:
+    """Choose the flats to use.
+
+    Parameters
+    ----------
+    means
+        Mean over the good amplifiers of each flat (adu), shape (n,).
+
+    Returns
+    -------
+    places
+        Of the chosen, in order.
+    """
+    settings = settings or GainRatioSettings()
+    places = np.flatnonzero((means > settings.means[0]) & (means < settings.means[1]))
+    if places.size > settings.n_flats:
+        random = np.random.RandomState(settings.seed)
+        places = np.sort(random.choice(places, size=settings.n_flats, replace=False))
+    return places
+
+
+def reference(curve: PhotonTransferCurve, highest_noise: float = 12.0) -> str | None:
+    """Name of the amplifier that the ratios are relative to.
+
+    Returns
+    -------
+    name
+        The one of median gain among those of low noise and high turnoff; None with fewer than two of these.
+    """
+    good = [one for one in curve.amplifiers if not one.is_bad]
+    if not good:
+        return None
+    lowest = np.percentile([one.turnoff for one in good], 25)
+    candidates = [one for one in good if one.noise <= highest_noise and one.turnoff >= lowest]
+    if len(candidates) < 2:
+        return None
+    return sorted(candidates, key=lambda one: one.gain)[len(candidates) // 2].name
+
+
+def gain_ratios(
+    image: npt.NDArray[np.float32],
+    mask: npt.NDArray[np.uint16],
+    boxes: Mapping[str, Box],
+    gains: Mapping[str, float],
+    fixed: str,
+    settings: GainRatioSettings | None = None,
+) -> dict[str, float]:
+    """Ratios of the amplifiers' signals in one flat to a smooth illumination.
+
+    Parameters
+    ----------
+    image
+        Flat (adu), assembled, shape (ny, nx).
+    mask
+        `MaskPlane` bits, shape (ny, nx).
+    boxes
+        Where the amplifiers to use lie, by name.
+    gains
+        electron/adu, by name.
+    fixed
+        The amplifier whose ratio is 1.
+
+    Returns
+    -------
+    ratios
+        By name; NaN for an amplifier without usable pixels.
+
+    Notes
+    -----
+    A Chebyshev polynomial for the illumination and the amplifiers' medians about it are fitted in turns.
+    """
+    settings = settings or GainRatioSettings()
+    usable = (mask & np.uint16(UNUSABLE)) == 0
+    names = list(boxes)
+    flat = bin_flat(
+        image, usable, [boxes[name] for name in names], [gains[name] for name in names], settings.edge,
+        settings.bin_size,
+    )  # fmt: skip
+    found = _without_worst(flat, names.index(fixed), len(names), settings)
+    return dict(zip(names, found.tolist(), strict=True))
+
+
+def _without_worst(flat: BinnedFlat, fixed: int, n: int, settings: GainRatioSettings) -> FloatArray:
+    """Ratios, with amplifiers of extreme ratio left out of the field one by one."""
+    shaping = np.ones(n, np.bool_)
+    for _ in range(max(n // 2, 1)):
+        ratios = fit_ratios(flat, fixed, shaping, settings.order, settings.n_iterations, settings.n_sigma)
+        far = np.where(shaping & np.isfinite(ratios), np.abs(ratios - 1.0), 0.0)
+        far[fixed] = 0.0
+        if far.max() <= settings.largest_ratio:
+            break
+        shaping[int(np.argmax(far))] = False
+    return ratios
+
+
+def adjust_gains(
+    curve: PhotonTransferCurve,
+    fixed: str | None,
+    ratios: Sequence[Mapping[str, float]],
+) -> AdjustedGains:
+    """Divide the gains by their ratios.
+
+    Parameters
+    ----------
+    curve
+        With unadjusted gains.
+    fixed
+        The reference amplifier, None where there is none.
+    ratios
+        Of each flat, by name of the amplifier.
+
+    Returns
+    -------
+    adjusted
+        gain = unadjusted gain ÷ (median ratio ÷ median of the median ratios); an amplifier without ratios keeps
+        its gain, and so do all without a reference or flats.
+    """
+    names = [one.name for one in curve.amplifiers]
+    table = {name: np.array([ratio.get(name, np.nan) for ratio in ratios]) for name in names}
+    medians = {
+        name: float(np.median(values[np.isfinite(values)]))
+        for name, values in table.items()
+        if np.isfinite(values).any()
+    }
+    if fixed is None or not medians:
+        reason = "fewer than two amplifiers fit for reference" if fixed is None else "no flat gives a ratio"
+        return AdjustedGains(curve, None, table, np.nan, reason)
+    middle = float(np.median(list(medians.values())))
+    amplifiers = tuple(
+        one
+        if one.is_bad or one.name not in medians
+        else replace(one, gain=one.gain_unadjusted * middle / medians[one.name])
+        for one in curve.amplifiers
+    )
+    return AdjustedGains(replace(curve, amplifiers=amplifiers), fixed, table, middle)
