@@ -1,5 +1,6 @@
 """Running a pipeline over a repository, in this process, so that it can be killed and run again."""
 
+import gc
 import re
 import shlex
 from collections.abc import Mapping
@@ -129,6 +130,8 @@ def _execute(butler: Butler, graph: PredictedQuantumGraph, work: str) -> list[st
         except Exception as error:  # noqa: BLE001 - whatever a task raises, the other detectors go on
             failures.append(f"{node['quantum'].dataId}: {str(error) or repr(error)}")
             lost.add(quantum_id)
+        # Images of a quantum hang together in circles; a long-lived worker must not carry them to the next.
+        gc.collect()
         advance(work, done, len(graph))
     return failures
 
