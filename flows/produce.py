@@ -54,8 +54,8 @@ def produce(parameters: ProduceParameters) -> str:
     with exclusive(lock, campaign):
         failures = _make_all(repository, profile, campaign, parameters.calibrations)
         record(repository, profile, campaign)
-        report(repository, profile, campaign)
         ask_for_decision(repository, profile, campaign)
+        report(repository, profile, campaign)
     open_release_runs(repository, profile)
     if failures:
         listed = "; ".join(f"{key}: {reason}" for key, reason in failures.items())

@@ -57,7 +57,7 @@ def command(context: click.Context, directory: Path, night: str, full: bool) -> 
                 one["state"],
                 one["verdict"],
                 ", ".join(one["certified"]),
-                data["image_digest"][:16],
+                (data["image_digest"] or "unreadable")[:16],
             )
             for one in summary["calibrations"]
             for data in one["datasets"]

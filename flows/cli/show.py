@@ -47,11 +47,20 @@ def command(campaign: str | None, repository: Path, profile: Path | None, as_jso
     print_table(
         ("calibration", "detector", "uuid", "image digest"),
         [
-            (one["calibration"], dataset["detector"], dataset["uuid"], dataset["image_digest"][:16])
+            (
+                one["calibration"],
+                dataset["detector"],
+                dataset["uuid"],
+                (dataset["image_digest"] or "unreadable")[:16],
+            )
             for one in summary["calibrations"]
             for dataset in one["datasets"]
         ],
     )
+    for one in summary["calibrations"]:
+        for dataset in one["datasets"]:
+            if dataset["problem"]:
+                console.print(f"[red]damaged[/red] {dataset['problem']}")
     _print_tests("failed", [test for one in summary["calibrations"] for test in one["failures"]])
     _print_tests("warned", [test for one in summary["calibrations"] for test in one["warnings"]])
 

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
+from lsst.daf.butler import Butler, DatasetRef
 from lsst.images import MaskedImage
 
+from infra.errors import RepositoryError
 from infra.images import CalibrationImage, MaskPlane, Metadata
 
-__all__ = ["calibration_image", "image_digest", "masked_image"]
+__all__ = ["calibration_image", "image_digest", "masked_image", "read_calibration"]
 
 # lsst.images gives planes its own names; these are the ones a calibration can carry.
 _PLANE_NAMES = {
@@ -83,6 +85,23 @@ def calibration_image(stored: MaskedImage) -> CalibrationImage:
         variance=np.ascontiguousarray(stored.variance.array, np.float32),
         metadata=dict(stored.metadata),
     )
+
+
+def read_calibration(butler: Butler, ref: DatasetRef) -> CalibrationImage:
+    """Read a calibration from a repository.
+
+    Raises
+    ------
+    RepositoryError
+        Its file is missing or damaged.
+    """
+    try:
+        return calibration_image(butler.get(ref))
+    except Exception as error:  # what a reader raises over a damaged file depends on where the damage is
+        raise RepositoryError(
+            f"{ref.datasetType.name} {ref.id} of {ref.run} cannot be read: {error}",
+            "restore its file from a bundle or a site, or make it anew with: calprod run --new",
+        ) from error
 
 
 def image_digest(calibration: CalibrationImage) -> str:

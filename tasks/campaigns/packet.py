@@ -1,13 +1,9 @@
 """Bringing together what the report of a campaign shows."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from lsst.daf.butler import Butler, DatasetRef
 
-from infra.butler.images import calibration_image, image_digest
-from infra.butler.repository import open_butler
-from infra.images import CalibrationImage
 from infra.ledger import Entry
 from infra.ledger.clock import now, tai_text
 from infra.settings import load_policy
@@ -15,9 +11,10 @@ from infra.versions import software_versions
 from infra.workspace import Workspace
 from tasks.campaigns.expectation import expectation
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
+from tasks.campaigns.on_demand import CombinedImages, OnDemand
 from tasks.campaigns.script import campaign_script
 from tasks.reporting.amplifiers import summarise_amplifiers
-from tasks.reporting.contents import CalibrationContents, DatasetEntry, ReportContents, Residual
+from tasks.reporting.contents import CalibrationContents, ReportContents, Residual
 from tasks.verification.evaluate import all_results
 from tasks.verification.model import DetectorStatistics, Verdict
 
@@ -26,14 +23,17 @@ __all__ = ["report_contents", "verdict_of", "verdict_rows"]
 _UNITS = {"bias": "electron", "dark": "electron/s", "flat": ""}
 
 
-def report_contents(workspace: Workspace, campaign: CampaignRecord) -> ReportContents:
-    """Return everything the report of a campaign shows, read from the Butler and the ledger."""
-    with open_butler(workspace.repository) as butler:
-        calibrations = tuple(
-            contents
-            for planned in campaign.calibrations
-            if (contents := _calibration(workspace, butler, campaign, planned)) is not None
-        )
+def report_contents(workspace: Workspace, butler: Butler, campaign: CampaignRecord) -> ReportContents:
+    """Return everything the report of a campaign shows, from the Butler and the ledger.
+
+    Images and residuals are read when the report asks for them: the Butler must stay open until it is
+    written.
+    """
+    calibrations = tuple(
+        contents
+        for planned in campaign.calibrations
+        if (contents := _calibration(workspace, butler, campaign, planned)) is not None
+    )
     return ReportContents(
         campaign=str(campaign.name),
         instrument=campaign.name.instrument,
@@ -83,7 +83,7 @@ def _calibration(
     if verdict is None:
         return None
     run, verification_run = campaign.generation_run(planned.key), campaign.verification_run(planned.key)
-    refs = {int(ref.dataId["detector"]): ref for ref in _refs(butler, planned.key.calibration, run)}
+    combined = CombinedImages(butler, _refs(butler, planned.key.calibration, run))
     kind = planned.key.calibration
     name = f"verify{kind[0].upper()}{kind[1:]}"
     statistics = tuple(
@@ -93,7 +93,6 @@ def _calibration(
     policy = load_policy(workspace.profile.policy, beside=workspace.profile_path)
     question = expectation(butler, campaign, planned)
     results = all_results(statistics, policy, calibration=key, **question.arguments())
-    images = {detector: calibration_image(butler.get(ref)) for detector, ref in refs.items()}
     generated = _last_done(workspace, campaign, "generate", key)
     gate = workspace.ledger.entries(campaign=str(campaign.name), step="approve", calibration=key)
     return CalibrationContents(
@@ -103,37 +102,23 @@ def _calibration(
         unit=_UNITS.get(kind, ""),
         statistics=statistics,
         amplifier_tests=summarise_amplifiers(results),
-        combined=images,
-        residuals={
-            int(ref.dataId["detector"]): Residual.from_table(butler.get(ref))
-            for ref in _refs(butler, f"{name}Residuals", verification_run)
-        },
+        combined=combined.images,
+        residuals=OnDemand(
+            _refs(butler, f"{name}Residuals", verification_run),
+            lambda ref: Residual.from_table(butler.get(ref)),
+        ),
         generation=planned.generation,
         verification=planned.verification,
-        priors=_priors(images),
+        priors=combined.priors,
         collections={
             "generation RUN": run,
             "generation chain": campaign.name.generation(planned.key),
             "verification RUN": verification_run,
             "configuration and versions": "" if generated is None else f"ledger entry {generated.sequence}",
         },
-        datasets=tuple(
-            DatasetEntry(detector=detector, uuid=str(ref.id), image_digest=image_digest(images[detector]))
-            for detector, ref in sorted(refs.items())
-        ),
+        datasets=combined.datasets,
         gate_digest=gate[-1].digest if gate else None,
     )
-
-
-def _priors(images: Mapping[int, CalibrationImage]) -> dict[str, str]:
-    """Return the UUIDs of the calibrations applied, as the headers of the images name them."""
-    found: dict[str, str] = {}
-    for detector, image in images.items():
-        for key, value in image.metadata.items():
-            if key.startswith("LSST CALIB UUID "):
-                name = key.removeprefix("LSST CALIB UUID ").lower()
-                found[f"{name}, detector {detector}"] = str(value)
-    return found
 
 
 def _refs(butler: Butler, dataset_type: str, run: str) -> list[DatasetRef]:

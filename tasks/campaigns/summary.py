@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from infra.butler.images import calibration_image, image_digest
+from lsst.daf.butler import Butler, DatasetRef
+
+from infra.butler.images import image_digest, read_calibration
 from infra.butler.repository import open_butler
+from infra.errors import RepositoryError
 from infra.workspace import Workspace
 from tasks.campaigns.model import CampaignRecord
 from tasks.campaigns.packet import verdict_of
@@ -35,7 +38,7 @@ def campaign_summary(workspace: Workspace, campaign: CampaignRecord) -> dict[str
                             "detector": int(ref.dataId["detector"]),
                             "physical_filter": planned.key.physical_filter,
                             "uuid": str(ref.id),
-                            "image_digest": image_digest(calibration_image(butler.get(ref))),
+                            **_image(butler, ref),
                         }
                         for ref in refs
                     ],
@@ -58,6 +61,14 @@ def campaign_summary(workspace: Workspace, campaign: CampaignRecord) -> dict[str
         "plan_digest": campaign.plan_digest,
         "calibrations": calibrations,
     }
+
+
+def _image(butler: Butler, ref: DatasetRef) -> dict[str, str | None]:
+    """Return the digest of an image, or what is wrong with its file."""
+    try:
+        return {"image_digest": image_digest(read_calibration(butler, ref)), "problem": None}
+    except RepositoryError as error:
+        return {"image_digest": None, "problem": str(error)}
 
 
 def _certified(workspace: Workspace, campaign: CampaignRecord, key: str) -> list[str]:

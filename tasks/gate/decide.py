@@ -51,17 +51,12 @@ def ask(workspace: Workspace, campaign: CampaignRecord) -> tuple[str, ...]:
     Raises
     ------
     GateError
-        A file is not the one that was made; nobody is asked then.
+        A file is not the one that was made; nobody is asked about it.
     """
     judged = keys_in_state(workspace, campaign, *_JUDGED)
     if judged:
         with open_butler(workspace.repository) as butler, ChecksumCache.open() as checksums:
             candidates = [candidate_now(workspace, butler, campaign, key, checksums) for key in judged]
-        if changed := [candidate.key for candidate in candidates if not candidate.as_made]:
-            raise GateError(
-                f"files of {', '.join(changed)} of {campaign.name} are not those that were made and verified",
-                "restore them, or make the calibration anew with: calprod run --new",
-            )
         workspace.ledger.record_all(
             Step(
                 step="approve",
@@ -73,7 +68,13 @@ def ask(workspace: Workspace, campaign: CampaignRecord) -> tuple[str, ...]:
                 digest=candidate.digest,
             )
             for candidate in candidates
+            if candidate.as_made
         )
+        if changed := [candidate.key for candidate in candidates if not candidate.as_made]:
+            raise GateError(
+                f"files of {', '.join(changed)} of {campaign.name} are not those that were made and verified",
+                "restore them, or make the calibration anew with: calprod run --new",
+            )
     return open_questions(workspace, campaign)
 
 
