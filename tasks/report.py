@@ -4,6 +4,7 @@ from pathlib import Path
 
 from prefect import task
 
+from infra.butler.repository import open_butler
 from infra.files import write_atomically
 from infra.progress import say
 from infra.workspace import Workspace, open_workspace
@@ -35,6 +36,8 @@ def write_report(workspace: Workspace, campaign: CampaignRecord) -> Path:
     """Write the report of a campaign as it stands now, and return its path."""
     path = workspace.campaign_directory(campaign.name.rerun) / REPORT_NAME
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, render_report(report_contents(workspace, campaign)))
+    with open_butler(workspace.repository) as butler:
+        page = render_report(report_contents(workspace, butler, campaign))
+    write_atomically(path, page)
     say(f"report: {path}")
     return path

@@ -1,6 +1,6 @@
 """What a report is made from: everything the board must see, given by the caller, nothing looked up."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self
@@ -69,7 +69,7 @@ class DatasetEntry:
     uuid: str
     """UUID in the Butler."""
     image_digest: str = ""
-    """Digest over the pixels, the same for every run that makes the same image."""
+    """Digest over the pixels, the same for every run that makes the same image; empty when not read."""
     sha256: str = ""
     """Checksum of the file."""
 
@@ -111,11 +111,13 @@ class CalibrationContents:
     verification: tuple[int, ...] = ()
     """Exposures it was tested on besides its inputs."""
     priors: Mapping[str, str] = field(default_factory=_nothing)
-    """UUID of each calibration applied while this one was made, by dataset type; other inputs by name."""
+    """UUID of each calibration applied while this one was made, by dataset type; other inputs by name.
+    May grow while images are read."""
     collections: Mapping[str, str] = field(default_factory=_nothing)
     """Collections by what they are, such as ``{"generation RUN": "LATISS/calib/…"}``."""
-    datasets: tuple[DatasetEntry, ...] = ()
-    """Datasets that would be certified."""
+    datasets: Collection[DatasetEntry] = ()
+    """Datasets that would be certified. Looked at again once the figures are drawn, so that it may tell the
+    digests of just those images that were read for them."""
     gate_digest: str | None = None
     """Digest that a decision is bound to; None when the gate has not opened."""
 
