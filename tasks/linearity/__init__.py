@@ -1,0 +1,1 @@
+"""The linearity calibration."""

@@ -1,0 +1,1 @@
+"""How the response of an amplifier is fitted."""
