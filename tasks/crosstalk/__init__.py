@@ -1,0 +1,1 @@
+"""The crosstalk of a detector: the fraction of each amplifier's signal that shows in every other."""

@@ -1,0 +1,203 @@
+"""From the ratios of all exposures to the coefficients of the matrix."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from infra.errors import CalprodError
+from infra.images import Metadata, Unit
+from tasks.combine.clipping import IQR_TO_SIGMA, clipped_variance_factor
+from tasks.crosstalk.steps.extraction import CrosstalkRatios
+from tasks.isr.crosstalk_matrix import CLIPPED_MEAN_INFLATION, CrosstalkMatrix
+
+__all__ = ["CrosstalkSolution", "SolveSettings", "solve_crosstalk"]
+
+type Sample = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class SolveSettings:
+    """How the coefficients follow from the ratios; the defaults are Rubin's (cp_pipe, CrosstalkSolveTask)."""
+
+    n_iterations: int = 3
+    """Passes of clipping."""
+    n_sigma: float = 2.0
+    """Clip limit, in standard deviations about the median."""
+    flux_order: Literal[0, 1] = 0
+    """1 fits a term in the square of the source's signal too."""
+    reject_negative: bool = False
+    """Negative coefficients become 0."""
+    significance: float = 3.0
+    """A coefficient is valid if it exceeds its error by this factor."""
+    per_measurement: bool = False
+    """Compare with the scatter of the single measurements, and not with the error of their mean."""
+    drop_insignificant: bool = False
+    """Coefficients that are not valid become 0, their errors NaN."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrosstalkSolution:
+    """A matrix, and what went wrong on the way."""
+
+    matrix: CrosstalkMatrix
+    """The matrix."""
+    warnings: tuple[str, ...]
+    """Pairs without a measurement, and exposures that had to be left out for a pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Coefficient:
+    """One element of the matrix."""
+
+    linear: float = math.nan
+    quadratic: float = 0.0
+    error: float = math.nan
+    quadratic_error: float = 0.0
+    count: int = 0
+
+
+def solve_crosstalk(
+    exposures: Sequence[CrosstalkRatios],
+    settings: SolveSettings | None = None,
+    *,
+    unit: Unit = "electron",
+    gains: Mapping[str, float] | None = None,
+    metadata: Metadata | None = None,
+) -> CrosstalkSolution:
+    """Find the crosstalk matrix that the ratios of several exposures agree on.
+
+    Parameters
+    ----------
+    exposures
+        Ratios of one detector, at least one.
+    settings
+        Rubin's defaults when None.
+    unit
+        Unit of the images that the ratios were taken from.
+    gains
+        electron/adu of those images by amplifier, kept with the matrix.
+    metadata
+        Cards of the matrix.
+
+    Returns
+    -------
+    solution
+        A pair without a measurement is NaN and not valid, which is no error.
+
+    Raises
+    ------
+    CalprodError
+        No exposures, or exposures of detectors with other amplifiers.
+
+    Notes
+    -----
+    Rubin cp_pipe: ratios of 1 and more are discarded; passes keep ``|r − median| < 2 · 0.7413 · IQR`` and end
+    when all or none would be kept; the coefficient is the mean. Its scatter is corrected for the clip by
+    √F(2) = 1.1368. Rubin compares the coefficient with this over the root of the count. The mean scatters 1.3
+    times as much, and one in fifty pairs without crosstalk would pass; here the true error is taken. With
+    ``flux_order`` 1, r = c + q·flux is fitted, and both errors are those of the fit times the root of the
+    number of measurements, so that they are used in the same way.
+    """
+    settings = settings or SolveSettings()
+    if not exposures:
+        raise CalprodError("no exposures to find the crosstalk from", "extract ratios from at least one")
+    names = exposures[0].amplifiers
+    if any(one.amplifiers != names for one in exposures):
+        raise CalprodError("crosstalk ratios of detectors with different amplifiers", "solve one detector")
+    n = len(names)
+    values: list[list[_Coefficient]] = [[_Coefficient() for _ in names] for _ in names]
+    warnings: list[str] = []
+    for i, source in enumerate(names):
+        for j, target in enumerate(names):
+            if i == j:
+                continue
+            ratios, fluxes, lost = _gather(exposures, target, source)
+            warnings += lost
+            values[i][j] = _coefficient(ratios, fluxes, settings)
+            if values[i][j].count == 0:
+                warnings.append(f"no measurement of the crosstalk from {source} to {target}")
+    matrices = {
+        name: np.array([[getattr(one, name) for one in row] for row in values], np.float64)
+        for name in ("linear", "quadratic", "error", "quadratic_error")
+    }
+    counts = np.array([[one.count for one in row] for row in values], np.int64)
+    linear, error = matrices["linear"], matrices["error"]
+    limit = settings.significance * error
+    if not settings.per_measurement:
+        limit = limit * CLIPPED_MEAN_INFLATION / np.sqrt(np.maximum(counts, 1))
+    valid = np.isfinite(limit) & (np.abs(linear) > limit)
+    if settings.drop_insignificant:
+        linear, error = np.where(valid, linear, 0.0), np.where(valid, error, np.nan)
+    matrix = CrosstalkMatrix(
+        amplifiers=names,
+        coefficients=linear,
+        errors=error,
+        counts=counts,
+        valid=valid,
+        quadratic=matrices["quadratic"],
+        quadratic_errors=matrices["quadratic_error"],
+        unit=unit,
+        gains=np.zeros(n) if gains is None else np.array([gains.get(name, 0.0) for name in names]),
+        metadata=dict(metadata or {}),
+    )
+    return CrosstalkSolution(matrix, tuple(warnings))
+
+
+def _gather(
+    exposures: Sequence[CrosstalkRatios], target: str, source: str
+) -> tuple[Sample, Sample, list[str]]:
+    """Ratios and fluxes of a pair over all exposures, and what had to be left out."""
+    ratios, fluxes, lost = [np.empty(0)], [np.empty(0)], []
+    for index, one in enumerate(exposures):
+        ratio, flux = one.ratios.get((target, source)), one.fluxes.get(source)
+        if ratio is None or flux is None or ratio.size != flux.size:
+            name = index if one.exposure is None else one.exposure
+            lost.append(f"exposure {name}: ratios and fluxes from {source} to {target} differ in number")
+            continue
+        ratios.append(np.asarray(ratio, np.float64))
+        fluxes.append(np.asarray(flux, np.float64))
+    return np.concatenate(ratios), np.concatenate(fluxes), lost
+
+
+def _coefficient(ratios: Sample, fluxes: Sample, settings: SolveSettings) -> _Coefficient:
+    """Clip a sample, and take its mean or its straight line."""
+    possible = np.abs(ratios) < 1.0  # and so finite
+    ratios, fluxes = ratios[possible], fluxes[possible]
+    for _ in range(settings.n_iterations):
+        if ratios.size == 0:
+            return _Coefficient()
+        first, median, third = np.percentile(ratios, (25, 50, 75))
+        kept = np.abs(ratios - median) < settings.n_sigma * IQR_TO_SIGMA * (third - first)
+        if kept.all() or not kept.any():
+            break
+        ratios, fluxes = ratios[kept], fluxes[kept]
+    if ratios.size == 0:
+        return _Coefficient()
+    correction = math.sqrt(clipped_variance_factor(settings.n_sigma))
+    line = _line(ratios, fluxes) if settings.flux_order == 1 else None
+    if line is None:
+        mean = float(ratios.mean())
+        error = float(ratios.std()) * correction if ratios.size > 1 else math.nan
+        found = _Coefficient(mean, 0.0, error, 0.0, ratios.size)
+    else:
+        c, q, error_c, error_q = line
+        found = _Coefficient(c, q, error_c * correction, error_q * correction, ratios.size)
+    if settings.reject_negative and found.linear < 0:
+        return _Coefficient(0.0, found.quadratic, found.error, found.quadratic_error, found.count)
+    return found
+
+
+def _line(ratios: Sample, fluxes: Sample) -> tuple[float, float, float, float] | None:
+    """Intercept and slope, and their errors for one measurement; None where the fluxes allow no line."""
+    spread = float(fluxes.std())
+    if ratios.size < 3 or not spread > 0:
+        return None
+    centre = float(fluxes.mean())
+    slope = float(((fluxes - centre) * (ratios - ratios.mean())).mean()) / spread**2
+    intercept = float(ratios.mean()) - slope * centre
+    scatter = float((ratios - intercept - slope * fluxes).std())
+    return intercept, slope, scatter * math.sqrt(1.0 + (centre / spread) ** 2), scatter / spread
