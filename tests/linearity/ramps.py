@@ -65,7 +65,7 @@ def same_gauge(nodes, values, like_nodes, like_values, turnoff):
     return values - mean / grid.mean() * nodes
 
 
-def detector_ramp(seed, *, n_amplifiers=4, n=200, noise=5e-5, top=100_000.0, pattern=0.0):
+def detector_ramp(seed, *, n_amplifiers=4, n=200, noise=2e-5, top=100_000.0, pattern=0.0):
     """Single exposures of a detector whose amplifiers bend differently, with binned images of them.
 
     Returns

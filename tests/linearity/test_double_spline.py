@@ -30,9 +30,15 @@ def nonproportionality(linearizer, losses, low=500.0):
     return worst
 
 
-def test_the_injected_response_is_undone(solved):
-    """Loss of 0.5 to 1.1 % with wiggles of 3 to 6 adu; the limit is 1e-4."""
-    _, _, losses, linearizer = solved
+@pytest.mark.parametrize(("seed", "pattern"), [(1, 0.0), (2, 0.0), (3, 0.0), (1, 0.05), (2, 0.05)])
+def test_the_injected_response_is_undone(seed, pattern):
+    """Loss of 0.5 to 1.5 % with wiggles of 3 to 6 adu; the limit is 1e-4.
+
+    An illumination that differs by 5 % between amplifiers leaves up to 4.5e-4 if, as in Rubin's cp_pipe, the
+    pattern is taken as if counts were linear.
+    """
+    ramp, binned, losses = detector_ramp(seed, pattern=pattern)
+    linearizer = solve_linearity(ramp, LinearitySettings(), binned=binned)
     assert linearizer.reasons == ()
     assert max(nonproportionality(linearizer, losses).values()) < 1e-4
 
@@ -51,13 +57,6 @@ def test_the_reference_amplifier_has_no_relative_spline(solved):
         linearizer.reference_amplifier
     ]
     assert len({one.coefficients.size for one in linearizer.amplifiers}) == 1
-
-
-def test_an_uneven_illumination_does_not_matter():
-    """Rubin cp_pipe takes the pattern as if counts were linear: 5e-4 for this one of 5 %."""
-    ramp, binned, losses = detector_ramp(1, pattern=0.05)
-    linearizer = solve_linearity(ramp, LinearitySettings(), binned=binned)
-    assert max(nonproportionality(linearizer, losses).values()) < 1.2e-4
 
 
 def test_levels_relative_to_the_reference(solved):

@@ -95,7 +95,7 @@ def solve_double_spline(
     solutions: list[Solution | str] = []
     for i in range(len(ramp.amplifiers)):
         if i == reference:
-            solutions.append(_solution(None, absolute_fit, absolute_used, light))
+            solutions.append(_solution(None, absolute_fit, absolute_used, light, 1.0))
             continue
         own = levels.counts * levels.pattern[i] * levels.ratios[i]
         expected = _expected(absolute_fit, levels.counts, float(levels.pattern[i]))
@@ -103,7 +103,8 @@ def solve_double_spline(
         if isinstance(relative, str):
             solutions.append(relative)
         else:
-            solutions.append(_solution(relative[0], absolute_fit, relative[1], light))
+            pattern = float(levels.pattern[i])
+            solutions.append(_solution(relative[0], absolute_fit, relative[1], light, pattern))
     return reference, _padded(solutions)
 
 
@@ -200,7 +201,7 @@ def _expected(absolute: SplineFit, counts: FloatArray, pattern: float) -> FloatA
 
 
 def _solution(
-    relative: SplineFit | None, absolute: SplineFit, mask: BoolArray, light: FloatArray
+    relative: SplineFit | None, absolute: SplineFit, mask: BoolArray, light: FloatArray, pattern: float
 ) -> Solution:
     """Both splines as one correction; parameters are those of the amplifier's own fit."""
     own = absolute if relative is None else relative
@@ -214,7 +215,7 @@ def _solution(
         own.errors,
         own.reduced_chi_squared,
         light,
-        offset=own.parameters.offset,
+        offset=absolute.parameters.offset * pattern,
     )
 
 

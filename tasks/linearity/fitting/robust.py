@@ -56,8 +56,8 @@ def fit_polynomial(
     -----
     Rubin cp_pipe: weights 1 / (1 + (r / 2.385)²). The problem is linear, so each fit is exact and no start
     is needed. The errors are those of the weighted fit whatever the distribution of the noise along the ramp
-    (sandwich covariance with n / (n − p); White 1980): the photon noise grows with the level, and scaling one
-    common covariance by the reduced χ², as Rubin does, misstates the errors by factors.
+    (sandwich covariance, White 1980, with residuals divided by √(1 − leverage)): the photon noise grows with
+    the level, whereas one covariance scaled by the reduced χ², as Rubin has it, supposes equal noise throughout.
     """
     if x.size < order + 1:
         raise CalprodError(f"{x.size} points cannot determine a polynomial of order {order}")
@@ -75,7 +75,8 @@ def fit_polynomial(
     errors, chi_squared = np.full(order + 1, np.nan), np.nan
     if freedom > 0:
         bread = np.linalg.pinv(design * np.sqrt(weights)[:, np.newaxis]) * np.sqrt(weights)
-        errors = np.sqrt(((bread * residuals) ** 2).sum(axis=1) * x.size / freedom)
+        leverage = np.einsum("ij,ji->i", design, bread)
+        errors = np.sqrt(((bread * residuals) ** 2 / np.maximum(1.0 - leverage, 1e-9)).sum(axis=1))
         chi_squared = float((weights * (residuals / noise) ** 2).sum() / freedom)
     return PolynomialFit(scaled / unit**powers, errors / unit**powers, chi_squared, weights)
 
