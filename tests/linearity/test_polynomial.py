@@ -106,8 +106,8 @@ def test_the_errors_are_those_of_the_scatter_over_seeds():
     fits = [solve(*quadratic_ramp(seed)[::2], "Squared", maximum=1.2e5).amplifiers[0] for seed in range(40)]
     found = np.array([one.fit_parameters for one in fits])
     quoted = np.array([one.fit_errors for one in fits])
-    # The scatter of 40 has an error of 1 / √78 = 11 %: 3 sigma, and 10 % for the noise of the line that t comes
-    # from, which errors of p at given t leave out.
+    # The scatter of 40 has an error of 1 / √78 = 11 %: 3 sigma, and 10 % for the noise of the line that t
+    # comes from, which errors of p at given t leave out.
     np.testing.assert_allclose(found.std(axis=0, ddof=1) / np.sqrt((quoted**2).mean(axis=0)), 1.0, atol=0.45)
     pulls = (found[:, 2] - (-1e-7)) / quoted[:, 2]
     # The line that the polynomial refers to is not the true one: p₂ is defined up to its slope, 0.8 %.

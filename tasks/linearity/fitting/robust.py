@@ -57,7 +57,7 @@ def fit_polynomial(
     Rubin cp_pipe: weights 1 / (1 + (r / 2.385)²). The problem is linear, so each fit is exact and no start
     is needed. The errors are those of the weighted fit whatever the distribution of the noise along the ramp
     (sandwich covariance, White 1980, with residuals divided by √(1 − leverage)): the photon noise grows with
-    the level, whereas one covariance scaled by the reduced χ², as Rubin has it, supposes equal noise throughout.
+    the level, whereas one covariance scaled by the reduced χ², as Rubin has it, supposes equal noise.
     """
     if x.size < order + 1:
         raise CalprodError(f"{x.size} points cannot determine a polynomial of order {order}")
