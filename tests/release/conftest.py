@@ -3,6 +3,8 @@
 A repository is made once per session and copied for each test: with SQLite it is a folder that can be moved.
 """
 
+import grp
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +20,12 @@ from moto.server import ThreadedMotoServer
 from infra.butler.bundling import BundleRequest, RepositoryBundle, describe_bundle
 from infra.butler.certification import ExpectedCoverage, certify
 from infra.butler.chains import prepend, set_ticket_chain
+from infra.butler.delivery import DeliverySettings
+from infra.butler.fingerprint import site_fingerprint
 from infra.butler.repository import create_repository
 from infra.butler.validity import Validity
 from infra.instruments.butler_instruments import instrument_class_name
-from infra.storage import ChecksumCache
+from infra.storage import Bundle, ChecksumCache, Permissions, open_bundle, publish
 
 INSTRUMENT = "LATISS"
 TICKET_CHAIN = "LATISS/calib/DM-43525"
@@ -32,6 +36,10 @@ DETECTORS = (0, 1)
 FROM_MARCH = Validity.from_days(20240326)
 SHAPE = (8, 12)
 BUCKET = "calibrations"
+NAME = "calibs.20240405a"
+GROUP = grp.getgrgid(os.getegid()).gr_name
+STRICT = Permissions.parse("0640", "0750", GROUP)
+SETTINGS = DeliverySettings(DEFAULT_CHAIN, permissions=STRICT)
 
 
 @dataclass(frozen=True)
@@ -230,3 +238,33 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch):
     yield bucket
     bucket.objects.all().delete()
     bucket.delete()
+
+
+def problems(address: str) -> tuple[str, ...]:
+    with ChecksumCache.open() as checksums:
+        return open_bundle(address).problems(checksums)
+
+
+def prints(*repositories: Repository, permissions=STRICT):
+    for repository in repositories:
+        with repository.open(writeable=False) as butler:
+            own = permissions if repository.root.name == "site" else Permissions()
+            yield site_fingerprint(butler, DEFAULT_CHAIN, site=repository.root.name, permissions=own)
+
+
+@pytest.fixture
+def bundle(described, tmp_path) -> Bundle:
+    publish(described, str(tmp_path / "exports"))
+    return open_bundle(str(tmp_path / "exports" / NAME))
+
+
+class Stopped(Exception):
+    """Raised by a test in the place of a killed process."""
+
+
+def stop_at(wanted: str):
+    def checkpoint(step: str) -> None:
+        if step.startswith(wanted):
+            raise Stopped(step)
+
+    return checkpoint

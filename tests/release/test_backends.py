@@ -12,18 +12,11 @@ from infra.butler.delivery import DeliverySettings, deliver
 from infra.butler.fingerprint import compare_sites, site_fingerprint
 from infra.butler.repository import create_repository
 from infra.errors import ReleaseError
-from infra.storage import Permissions, open_bundle, publish
+from infra.storage import Permissions
 from tests.ledger.postgresql_server import find_programs, running_server
 from tests.release.conftest import BUCKET, DEFAULT_CHAIN, INSTRUMENT, TAG, TICKET_CHAIN, Repository
 
-NAME = "calibs.20240405a"
 SETTINGS = DeliverySettings(DEFAULT_CHAIN, may_create_instrument=True)
-
-
-@pytest.fixture
-def bundle(described, tmp_path):
-    publish(described, str(tmp_path / "exports"))
-    return open_bundle(str(tmp_path / "exports" / NAME))
 
 
 def fingerprint_of(repository: Repository):

@@ -1,8 +1,19 @@
 """A page taken apart by the standard library's parser: what a browser would make of it, more or less."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+
+ATTRIBUTES = {
+    *("aria-hidden", "aria-label", "aria-labelledby", "charset", "checked", "class", "clip-path", "colspan"),
+    *("content", "cx", "cy", "d", "data-result", "data-role", "fill", "font-size", "height", "href"),
+    *("http-equiv", "id", "lang", "name", "opacity", "open", "preserveaspectratio", "r", "rel", "role", "rx"),
+    *("scope", "stroke", "stroke-width", "style", "tabindex", "title", "transform", "type", "viewbox"),
+    *("width", "x", "xlink:href", "y"),
+}
+"""Every attribute the templates and figures may use."""
+
 
 _VOID = {"meta", "link", "input", "br", "hr", "img"}
 
@@ -70,3 +81,10 @@ def parse(html: str) -> Element:
     parser.close()
     assert parser.open == [parser.root], "an element is not closed"
     return parser.root
+
+
+def listed(page: Element) -> Counter[str]:
+    """Return every single result on the page by its place."""
+    return Counter(
+        row.attributes["data-result"] for row in page.find("tr") if "data-result" in row.attributes
+    )

@@ -21,7 +21,8 @@ from tasks.reporting.raster import Stretch, coarser, image_png, percentile_stret
 from tasks.reporting.times import date_of, day_panels, iso_of
 from tasks.reporting.words import commands, evidence_text, limits, number, short
 from tasks.verification.model import Outcome, TestResult
-from tests.reporting.campaigns import DAY, calibration, exposures_of, report
+from tests.reporting.campaigns import calibration, report
+from tests.reporting.measured import DAY, exposures_of
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ from infra.instruments import camera
 from infra.instruments.layout import DetectorLayout, SegmentModel
 from infra.settings import Policy
 from infra.settings.policy import PolicyTest
-from tasks.verification.model import DetectorStatistics, ExposureGroup, ExposureStatistics
+from tasks.verification.evaluate import evaluate
+from tasks.verification.model import (
+    DetectorStatistics,
+    ExposureGroup,
+    ExposureStatistics,
+    PlannedFrame,
+    Verdict,
+)
 
 READ_NOISE = 8.0
 """Read noise of every simulated amplifier (electron)."""
@@ -163,3 +170,15 @@ def policy_test(test: str, rule: str, statistic: str = "", **more: object) -> Po
 
 NOISE_TEST = policy_test("NOISE", "noise_within", parameters={"tolerance": 0.05})
 MEAN_TEST = policy_test("MEAN", "mean_near_zero", parameters={"floor": 0.5, "scatter_factor": 5.0})
+
+
+def verdict(camera: Camera, trial=None, **more) -> Verdict:
+    return evaluate(camera.records(), trial or policy(NOISE_TEST), calibration=camera.calibration, **more)
+
+
+def plan(camera: Camera) -> list[PlannedFrame]:
+    return [
+        PlannedFrame(exposure=exposure, detector=detector, group=camera.group(exposure))
+        for exposure in camera.exposures
+        for detector in camera.detectors
+    ]
