@@ -117,8 +117,8 @@ def median_variance(count: int) -> float:
 
     Notes
     -----
-    It tends to pi / (2 n). For few numbers it is smaller, the more so for even n, where the median is the mean
-    of two: pi / (2 n + pi - 2) for odd n and pi / (2 n + 2.7) for even n are right to 2 % from n = 3 on.
+    It tends to pi / (2 n). For few numbers it is smaller, the more so for even n, where the median is the
+    mean of two: pi / (2 n + pi - 2) for odd n and pi / (2 n + 2.7) for even n are right to 2 % from n = 3 on.
     """
     return math.pi / (2 * count + (math.pi - 2 if count % 2 else 2.7))
 
