@@ -82,16 +82,26 @@ def mean_near_zero(subject: Subject, parameters: Mapping[str, float]) -> RuleRes
     return _within(subject, subject.value, -limit, limit, subject.unit)
 
 
+def sampling_allowance(n_pixels: float | None) -> float:
+    """Return four standard errors of a standard deviation measured on ``n_pixels``, relative to it.
+
+    0.3 % for the 10^6 pixels of an amplifier of a Rubin CCD, several per cent for a small frame; 0 when the
+    number is not known.
+    """
+    return 4.0 / math.sqrt(2.0 * n_pixels) if n_pixels and n_pixels > 0 else 0.0
+
+
 def noise_within(subject: Subject, parameters: Mapping[str, float]) -> RuleResult:
-    """Test ``|x / expected - 1| <= tolerance``, the expected noise that of the calibration's noise model.
+    """Test ``|x / expected - 1| <= tolerance + e``, the expected noise that of the calibration's noise model.
 
     Two-sided, so that a dead amplifier, which has no noise, fails. The read noise stands in for the expected
-    noise where no model was applied.
+    noise where no model was applied. The allowance e is `sampling_allowance` of the amplifier's pixels.
     """
     expected = "EXPECTED_NOISE" if "EXPECTED_NOISE" in subject.values else "READ_NOISE"
     if missing := _missing(subject, subject.statistic, expected):
         return missing
-    noise, tolerance = subject.values[expected], parameters["tolerance"]
+    noise = subject.values[expected]
+    tolerance = parameters["tolerance"] + sampling_allowance(subject.values.get("N_PIXELS"))
     lower, upper = (1.0 - tolerance) * noise, (1.0 + tolerance) * noise
     return _within(subject, subject.value, lower, upper, subject.unit, f"expected {noise:.4g}")
 
@@ -114,14 +124,16 @@ def no_processing_failure(subject: Subject, parameters: Mapping[str, float]) -> 
 
 
 def read_noise_consistent(subject: Subject, parameters: Mapping[str, float]) -> RuleResult:
-    """Test ``|GAIN * READ_NOISE_ADU / READ_NOISE - 1| <= tolerance``; the value is in electron.
+    """Test ``|GAIN * READ_NOISE_ADU / READ_NOISE - 1| <= tolerance + e``; the value is in electron.
 
     The scatter of the exposure's own overscan is compared with the read noise all other limits rest on. A
-    failure says that the latter may be wrong, not that the exposure is.
+    failure says that the latter may be wrong, not that the exposure is. The allowance e is
+    `sampling_allowance` of the overscan's pixels.
     """
     if missing := _missing(subject, "READ_NOISE_ADU", "GAIN", "READ_NOISE"):
         return missing
-    noise, tolerance = subject.values["READ_NOISE"], parameters["tolerance"]
+    noise = subject.values["READ_NOISE"]
+    tolerance = parameters["tolerance"] + sampling_allowance(subject.values.get("N_OVERSCAN_PIXELS"))
     lower, upper = (1.0 - tolerance) * noise, (1.0 + tolerance) * noise
     measured = subject.values["GAIN"] * subject.values["READ_NOISE_ADU"]
     return _within(subject, measured, lower, upper, "electron", f"of the overscan, expected {noise:.4g}")

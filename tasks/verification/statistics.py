@@ -19,8 +19,8 @@ Names are those of cp_verify, so that tables and trends can be compared:
     Those the correction used, from the exposure's header (electron/adu, electron).
 ``EXPECTED_NOISE``
     What NOISE should be, by the noise model of the calibration (electron).
-``N_PIXELS``, ``N_COSMIC_RAY_PIXELS``
-    Usable pixels, and those of them hit by cosmic rays.
+``N_PIXELS``, ``N_OVERSCAN_PIXELS``, ``N_COSMIC_RAY_PIXELS``
+    Usable pixels, pixels of the serial overscan, and usable pixels hit by cosmic rays.
 
 For the detector, ``MEAN`` is the mean of the amplifiers' means and ``SCATTER`` their population standard
 deviation (electron). Pixels of the planes DETECTED, BAD and NO_DATA and pixels that are not finite are left
@@ -113,6 +113,7 @@ def amplifier_statistics(
         "GAIN": _card(exposure.metadata, f"LSST ISR GAIN {amplifier.name}"),
         "READ_NOISE": _card(exposure.metadata, f"LSST ISR READNOISE {amplifier.name}"),
         "N_PIXELS": float(clipped.n_valid),
+        "N_OVERSCAN_PIXELS": float(amplifier.serial_overscan_box.area),
     }
     if cosmic_ray_rules is not None:
         cleaned = statistics_without_cosmic_rays(

@@ -9,9 +9,7 @@ _PER_UNIT = 1100.0
 CHARGE = np.linspace(1.0, 100.0, 100)
 """Light (arbitrary unit)."""
 _noise = np.random.default_rng(20240318).normal(0.0, 1e-4, CHARGE.size)
-_last = CHARGE[TURNOFF]
-_beyond = np.clip(CHARGE - _last, 0.0, None)
-LEVEL = _PER_UNIT * (np.minimum(CHARGE, _last) - 4.0 * _beyond) * (1.0 + _noise)
-"""Level (adu): proportional up to the turnoff, then falling fast, as charge spills over."""
+LEVEL = _PER_UNIT * CHARGE * np.where(np.arange(CHARGE.size) > TURNOFF, 0.95, 1.0) * (1.0 + _noise)
+"""Level (adu): proportional up to the turnoff, beyond it a twentieth short."""
 KEEP = np.ones(CHARGE.size, bool)
 """Points to use."""

@@ -48,7 +48,7 @@ def test_the_spline_of_a_proportional_ramp_corrects_next_to_nothing():
     one = solve_linearity(ramp, settings).amplifiers[0]
     nodes, values = np.split(one.coefficients, 2)
     assert values[0] == 0.0
-    # Noise of 1e-4 at each of 90 points; nodes well below the turnoff, which the kink beyond it does not reach.
+    # Noise of 1e-4 at each of 90 points; only nodes well below the turnoff, out of the kink's reach.
     inside = (nodes > 0) & (nodes < 0.8 * LEVEL[TURNOFF])
     assert np.abs(values[inside] / nodes[inside]).max() < 5e-4
 

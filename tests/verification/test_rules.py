@@ -65,6 +65,20 @@ def test_noise_is_two_sided(noise: float, outcome: str) -> None:
     assert apply("noise_within", "NOISE", {"tolerance": 0.05}, NOISE=noise).outcome == outcome
 
 
+def test_small_frame_is_allowed_the_error_of_its_own_standard_deviation() -> None:
+    # 8192 pixels know their standard deviation to 1/sqrt(2 x 8192) = 0.78 %; four of these are 3.1 %.
+    tolerance = {"tolerance": 0.05}
+    assert (
+        apply("noise_within", "NOISE", tolerance, NOISE=1.08 * READ_NOISE, N_PIXELS=8192.0).outcome == "pass"
+    )
+    assert (
+        apply("noise_within", "NOISE", tolerance, NOISE=1.09 * READ_NOISE, N_PIXELS=8192.0).outcome == "fail"
+    )
+    assert (
+        apply("noise_within", "NOISE", tolerance, NOISE=1.06 * READ_NOISE, N_PIXELS=1.0e6).outcome == "fail"
+    )
+
+
 def test_dead_amplifier_passes_the_reference_form_and_fails_ours() -> None:
     dead = 0.1
     assert (dead - READ_NOISE) / READ_NOISE <= 0.05  # cp_verify's one-sided NOISE
