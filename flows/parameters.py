@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from infra.settings.base import Name
+
 __all__ = ["NightlyParameters", "ProduceParameters", "ReleaseParameters", "current_user"]
 
 
@@ -39,8 +41,8 @@ class ProduceParameters(_Parameters):
         Field(description="Only these, such as bias or flat-r; all of the profile by default"),
     ] = ()
     exposures: Annotated[tuple[int, ...], Field(description="Only these exposures")] = ()
-    ticket: Annotated[str | None, Field(description="Ticket in the names of collections")] = None
-    tag: Annotated[str | None, Field(description="Short word in the names of collections")] = None
+    ticket: Annotated[Name | None, Field(description="Ticket in the names of collections")] = None
+    tag: Annotated[Name | None, Field(description="Short word in the names of collections")] = None
     override_reason: Annotated[
         str | None, Field(description="Why exposures that the rules forbid are used all the same")
     ] = None

@@ -65,7 +65,7 @@ def open_workspace(repository: Path, profile: Path | None = None) -> Iterator[Wo
             "make one with: calprod init REPO --instrument LATISS",
         )
     path = profile_path(repository, profile)
-    if not path.is_file():
+    if profile is None and not path.is_file():
         raise UsageError(
             f"{repository} has no profile at {path}",
             "adopt the repository with: calprod init REPO --instrument NAME",

@@ -13,6 +13,7 @@ from infra.workspace import Workspace, open_workspace
 from tasks.artifacts import selection_artifact
 from tasks.campaigns.gather import plan_day
 from tasks.campaigns.model import CampaignRecord, campaign_parameters
+from tasks.campaigns.requests import check_settings
 from tasks.selection.explicit import Overrides
 from tasks.selection.model import Plan
 
@@ -86,6 +87,7 @@ def open_campaign(
     UsageError
         The unfinished campaign combines other exposures than those named.
     """
+    check_settings(workspace)
     with open_butler(workspace.repository) as butler:
         plan = plan_day(workspace, butler, day_obs, calibrations=calibrations, overrides=overrides)
     keys = plan.keys()

@@ -73,16 +73,32 @@ def _calprod() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with 0 (done), 1 (it failed) or 2 (asked wrongly)."""
     try:
-        status = _calprod.main(args=arguments, standalone_mode=False)
+        status = _calprod.main(args=arguments, prog_name="calprod", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         status = leaving.exit_code
     except click.ClickException as error:
-        error.show()
+        click.echo(f"{_asked(error)}: {_one_line(error.format_message())}", err=True)
         status = error.exit_code
     except click.Abort:
         click.echo("calprod: interrupted; run the same command again to go on", err=True)
         status = 1
     except CalprodError as error:
-        click.echo(f"calprod: {error}", err=True)
+        click.echo(f"calprod: {_one_line(str(error))}", err=True)
         status = error.exit_status
+    except OSError as error:
+        if error.filename is None:
+            raise  # not about a file that somebody named
+        click.echo(f"calprod: {error.filename}: {error.strerror}", err=True)
+        status = 1
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _asked(error: click.ClickException) -> str:
+    """Return the command that was asked wrongly, such as ``calprod run``."""
+    context = getattr(error, "ctx", None)
+    verb = context.info_name if context is not None and context.parent is not None else None
+    return f"calprod {verb}" if verb else "calprod"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -7,6 +7,7 @@ import click
 
 from flows.cli.options import repository_argument
 from flows.cli.output import console
+from infra.errors import UsageError
 
 
 @click.command("init", short_help="make a Butler repository for an instrument")
@@ -59,14 +60,16 @@ def initialise(
 
     camera(instrument)  # an unknown name is refused before anything is made
     source = profile or builtin_profile_path(instrument)
-    load_profile(source)
+    _refuse_other_instrument(source, load_profile(source).instrument, instrument)
+    target = profile_path(repository)
+    if target.is_file():
+        _refuse_other_instrument(target, load_profile(target).instrument, instrument)
     made = not (repository / "butler.yaml").is_file()
     if made:
         create_repository(repository, registry=registry, namespace=namespace)
     try:
         with open_butler(repository, writeable=True) as butler:
             register_instrument(butler, instrument_class_name(instrument))
-        target = profile_path(repository)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(target, source.read_bytes())
@@ -76,3 +79,11 @@ def initialise(
         if made:
             shutil.rmtree(repository, ignore_errors=True)
         raise
+
+
+def _refuse_other_instrument(path: Path, found: str, instrument: str) -> None:
+    if found != instrument:
+        raise UsageError(
+            f"the profile {path} is about {found}, not {instrument}",
+            f"give a profile of {instrument} with --profile FILE, or use a repository for each",
+        )

@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-__all__ = ["as_json", "day_obs", "profile_option", "repository_argument", "repository_option"]
+__all__ = [
+    "as_json",
+    "comma_separated",
+    "day_obs",
+    "profile_option",
+    "repository_argument",
+    "repository_option",
+    "word",
+]
 
 type _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -65,6 +73,22 @@ class DayObs(click.ParamType[int]):
 
 day_obs = DayObs()
 """Parameter type of observing days."""
+
+
+class _Word(click.ParamType[str]):
+    name = "WORD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return a word that may stand in the name of a collection."""
+        import re
+
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.\-]*", str(value)):
+            self.fail(f"'{value}' cannot stand in the name of a collection; write letters, digits, _ . -")
+        return str(value)
+
+
+word = _Word()
+"""Parameter type of tickets and tags."""
 
 
 def comma_separated(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:

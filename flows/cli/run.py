@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import comma_separated, day_obs, profile_option, repository_argument
+from flows.cli.options import comma_separated, day_obs, profile_option, repository_argument, word
 from flows.cli.output import console
 from flows.cli.plan import print_plan
 from flows.cli.progress import showing_progress
@@ -21,8 +21,8 @@ from flows.cli.summary import print_states
 @click.option(
     "--override-reason", metavar="TEXT", help="Why exposures that the rules forbid are used all the same."
 )
-@click.option("--ticket", metavar="TICKET", help="Ticket in the names of collections.")
-@click.option("--tag", metavar="WORD", help="Short word in the names of collections.")
+@click.option("--ticket", type=word, metavar="TICKET", help="Ticket in the names of collections.")
+@click.option("--tag", type=word, metavar="WORD", help="Short word in the names of collections.")
 @click.option("--new", is_flag=True, help="Open another campaign though one of the day is unfinished.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @profile_option

@@ -6,13 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from lsst.daf.butler import Butler, Config
+from lsst.daf.butler import Butler, Config, DatasetRef, MissingCollectionError, MissingDatasetTypeError
 from lsst.pipe.base import Instrument
 from lsst.utils import doImportType
 
 from infra.errors import RepositoryError, UsageError
 
-__all__ = ["create_repository", "open_butler", "register_instrument", "registered_instruments"]
+__all__ = [
+    "create_repository",
+    "datasets_of_run",
+    "open_butler",
+    "register_instrument",
+    "registered_instruments",
+]
 
 _DATASTORE_NAME = "calprod"
 
@@ -85,6 +91,14 @@ def open_butler(root: Path, *, writeable: bool = False) -> Iterator[Butler]:
         raise RepositoryError(f"cannot open the repository at {root}: {error}") from error
     with butler:
         yield butler
+
+
+def datasets_of_run(butler: Butler, dataset_type: str, run: str) -> tuple[DatasetRef, ...]:
+    """Return the datasets of a type that a RUN holds; none where the RUN or the type is not yet known."""
+    try:
+        return tuple(butler.query_datasets(dataset_type, collections=[run], find_first=False, explain=False))
+    except (MissingDatasetTypeError, MissingCollectionError):
+        return ()
 
 
 def register_instrument(butler: Butler, class_name: str, *, update: bool = False) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lsst.daf.butler import Butler
 
+from infra.butler.repository import datasets_of_run
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
 from tasks.campaigns.requests import detectors_of
 from tasks.verification.model import ExposureGroup, PlannedFrame
@@ -34,12 +35,7 @@ def expectation(butler: Butler, campaign: CampaignRecord, planned: PlannedCalibr
 
     A detector whose calibration could not be made is among them, so that it is missed.
     """
-    refs = butler.query_datasets(
-        planned.key.calibration,
-        collections=[campaign.generation_run(planned.key)],
-        find_first=False,
-        explain=False,
-    )
+    refs = datasets_of_run(butler, planned.key.calibration, campaign.generation_run(planned.key))
     candidates = {int(ref.dataId["detector"]): str(ref.id) for ref in refs}
     artefacts = _known_artefacts(campaign, str(planned.key))
     detectors = {*candidates, *detectors_of(butler, campaign.name.instrument, planned.generation)}

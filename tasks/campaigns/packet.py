@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from lsst.daf.butler import Butler, DatasetRef
+from lsst.daf.butler import Butler
 
+from infra.butler.repository import datasets_of_run
 from infra.ledger import Entry
 from infra.ledger.clock import now, tai_text
 from infra.settings import load_policy
@@ -83,12 +84,12 @@ def _calibration(
     if verdict is None:
         return None
     run, verification_run = campaign.generation_run(planned.key), campaign.verification_run(planned.key)
-    combined = CombinedImages(butler, _refs(butler, planned.key.calibration, run))
+    combined = CombinedImages(butler, datasets_of_run(butler, planned.key.calibration, run))
     kind = planned.key.calibration
     name = f"verify{kind[0].upper()}{kind[1:]}"
     statistics = tuple(
         DetectorStatistics.model_validate(butler.get(ref))
-        for ref in _refs(butler, f"{name}Statistics", verification_run)
+        for ref in datasets_of_run(butler, f"{name}Statistics", verification_run)
     )
     policy = load_policy(workspace.profile.policy, beside=workspace.profile_path)
     question = expectation(butler, campaign, planned)
@@ -104,7 +105,7 @@ def _calibration(
         amplifier_tests=summarise_amplifiers(results),
         combined=combined.images,
         residuals=OnDemand(
-            _refs(butler, f"{name}Residuals", verification_run),
+            datasets_of_run(butler, f"{name}Residuals", verification_run),
             lambda ref: Residual.from_table(butler.get(ref)),
         ),
         generation=planned.generation,
@@ -119,10 +120,6 @@ def _calibration(
         datasets=combined.datasets,
         gate_digest=gate[-1].digest if gate else None,
     )
-
-
-def _refs(butler: Butler, dataset_type: str, run: str) -> list[DatasetRef]:
-    return list(butler.query_datasets(dataset_type, collections=[run], find_first=False, explain=False))
 
 
 def _last_done(workspace: Workspace, campaign: CampaignRecord, step: str, key: str) -> Entry | None:

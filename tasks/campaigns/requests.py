@@ -12,11 +12,13 @@ from infra.butler.priors import certified_prior
 from infra.errors import RepositoryError, UsageError
 from infra.ledger import CalibrationState
 from infra.naming import default_chain, raw_collection
+from infra.settings import CalibrationSettings, load_policy
 from infra.workspace import Workspace
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
 
 __all__ = [
     "Prior",
+    "check_settings",
     "detectors_of",
     "exposure_ranges",
     "generation_request",
@@ -140,6 +142,20 @@ def verification_request(
     )
 
 
+def check_settings(workspace: Workspace) -> None:
+    """Refuse a profile that names a policy or pipeline that is not there, before anything is made by it.
+
+    Raises
+    ------
+    UsageError
+        Names the profile and what is missing.
+    """
+    load_policy(workspace.profile.policy, beside=workspace.profile_path)
+    for settings in workspace.profile.calibrations:
+        for verification in (False, True):
+            _named_pipeline(workspace, settings, verification=verification)
+
+
 def _runs(priors: tuple[Prior, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(prior.run for prior in priors))
 
@@ -163,9 +179,13 @@ def exposure_ranges(exposures: tuple[int, ...]) -> str:
 
 
 def _pipeline(workspace: Workspace, planned: PlannedCalibration, *, verification: bool) -> Path:
-    """Find a pipeline by the name or path the profile gives."""
     settings = workspace.profile.calibration(planned.key.calibration)
     assert settings is not None  # prior_calibrations was asked first
+    return _named_pipeline(workspace, settings, verification=verification)
+
+
+def _named_pipeline(workspace: Workspace, settings: CalibrationSettings, *, verification: bool) -> Path:
+    """Find a pipeline by the name or path the profile gives."""
     reference = settings.verification_pipeline if verification else settings.pipeline
     if reference.endswith((".yaml", ".yml")):
         path = (workspace.profile_path.parent / reference).resolve()

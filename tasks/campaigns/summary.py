@@ -5,7 +5,7 @@ from typing import Any
 from lsst.daf.butler import Butler, DatasetRef
 
 from infra.butler.images import image_digest, read_calibration
-from infra.butler.repository import open_butler
+from infra.butler.repository import datasets_of_run, open_butler
 from infra.errors import RepositoryError
 from infra.workspace import Workspace
 from tasks.campaigns.model import CampaignRecord
@@ -23,9 +23,7 @@ def campaign_summary(workspace: Workspace, campaign: CampaignRecord) -> dict[str
             key = str(planned.key)
             run = campaign.generation_run(planned.key)
             verdict = verdict_of(workspace, campaign, key)
-            refs = butler.query_datasets(
-                planned.key.calibration, collections=[run], find_first=False, explain=False
-            )
+            refs = datasets_of_run(butler, planned.key.calibration, run)
             calibrations.append(
                 {
                     "calibration": key,

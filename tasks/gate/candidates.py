@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lsst.daf.butler import Butler, DatasetRef
 
+from infra.butler.repository import datasets_of_run
 from infra.errors import GateError, RepositoryError
 from infra.ledger import Entry
 from infra.naming import default_chain
@@ -48,7 +49,7 @@ def candidate_now(
     """
     planned = campaign.calibration(key)
     run = campaign.generation_run(planned.key)
-    refs = butler.query_datasets(planned.key.calibration, collections=[run], find_first=False, explain=False)
+    refs = datasets_of_run(butler, planned.key.calibration, run)
     if not refs:
         raise RepositoryError(f"{run} holds no {planned.key.calibration}", "run the campaign again")
     generated = _last_done(workspace, campaign, "generate", key)
@@ -65,7 +66,7 @@ def candidate_now(
     digest = binding_digest(content, chain=default_chain(campaign.name.instrument))
     return Candidate(
         key=key,
-        refs=tuple(refs),
+        refs=refs,
         content=content,
         digest=digest,
         as_made=generated.digest in (None, datasets_digest(datasets)),

@@ -289,6 +289,12 @@ def test_approved_calibrations_reach_the_site(produced: Place) -> None:
             assert stat.S_IMODE(path.stat().st_mode) == 0o640, key
     assert digests(produced) == {key: one["datasets"][0]["image_digest"] for key, one in before.items()}
 
+    comparison = json.loads(calprod("compare", "-b", produced.repository, "--json").must().out)
+    assert comparison.keys() == {"match", "sites", "differences", "permissions"}
+    assert comparison["match"] is True
+    assert [one["site"] for one in comparison["sites"]] == ["home", SITE]
+    assert len({one["digest"] for one in comparison["sites"]}) == 1
+
     head = produced.entries("release")
     again = release(produced).must()
     assert "2 sites match" in again.out
