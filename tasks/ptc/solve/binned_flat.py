@@ -116,13 +116,19 @@ def fit_ratios(
     -------
     ratios
         Shape (amplifiers,), NaN for one without bins, all NaN if the reference has none.
+
+    Notes
+    -----
+    cp_pipe begins with ratios of 1. Where neighbouring ratios resemble a slope of the illumination, ten
+    rounds do not get far from there: errors of half a percent remain. We begin with both fitted at once to
+    the logarithm, where they are linear, and polish from there.
     """
     n = shaping.size
-    basis = chebyshev.chebvander2d(flat.x, flat.y, (order, order))
+    basis = np.asarray(chebyshev.chebvander2d(flat.x, flat.y, (order, order)), np.float64)
     has_bins = np.bincount(flat.amplifier, minlength=n) > 0
     if not has_bins[fixed]:
         return np.full(n, np.nan)
-    ratios, near = np.ones(n), shaping.copy()
+    ratios, near = _joint_start(flat, basis, fixed, shaping & has_bins), shaping.copy()
     for _ in range(n_iterations):
         used = near[flat.amplifier]
         if not used.any():
@@ -139,4 +145,19 @@ def fit_ratios(
         scatter = 1.4826 * np.nanmedian(np.abs(ratios - middle))
         # A hair of tolerance: amplifiers that agree to rounding are not outliers of each other.
         near = shaping & (np.abs(ratios - middle) <= n_sigma * scatter + 1e-6)
+    return ratios
+
+
+def _joint_start(
+    flat: BinnedFlat, basis: FloatArray, fixed: int, shaping: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """First guess of the ratios: with the illumination, in one linear fit of the logarithm of the signal."""
+    ratios = np.ones(shaping.size)
+    free = np.flatnonzero(shaping & (np.arange(shaping.size) != fixed))
+    used = (shaping[flat.amplifier] | (flat.amplifier == fixed)) & (flat.value > 0)
+    columns = flat.amplifier[used, None] == free
+    # Normal equations: a detector has some 200 000 bins, and the columns are of like size.
+    design = np.concatenate([basis[used], columns], axis=1)
+    solution, *_ = np.linalg.lstsq(design.T @ design, design.T @ np.log(flat.value[used]), rcond=None)
+    ratios[free] = np.exp(solution[basis.shape[1] :])
     return ratios

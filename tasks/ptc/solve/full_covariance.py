@@ -12,9 +12,11 @@ __all__ = ["covariance_model", "fit_covariances"]
 
 type FloatArray = npt.NDArray[np.float64]
 
-_MOST_STEPS = 60
-_CONVERGED = 1e-9
-"""Gain in χ², in units of χ² per degree of freedom, below which the fit has arrived."""
+_MOST_STEPS = 200
+_CONVERGED = 1e-7
+"""Gain in χ² of a step below which the fit has arrived: no parameter is then off by 1e-3 of its error."""
+_SLIGHT_DAMPING = 1e-3
+"""Damping at which a step is still nearly the one to the minimum."""
 _LEAST_PIVOT = 1e-6
 """Pivot of the normal matrix of unit diagonal below which a parameter counts as not fixed."""
 
@@ -84,7 +86,7 @@ def fit_covariances(
     Raises
     ------
     FitRefused
-        There are fewer points than lags in a row, or they do not fix all parameters.
+        There are fewer points than lags in a row, none at some lag, or they do not fix all parameters.
 
     Notes
     -----
@@ -97,6 +99,9 @@ def fit_covariances(
     if n < side:
         raise FitRefused(f"{n} usable pairs, fewer than the {side} lags of the covariance fit")
     points = reduce_points(means, covariances.reshape(n, -1), sqrt_weights.reshape(n, -1))
+    empty = np.flatnonzero(points.constant[:, 0] == 0)
+    if empty.size:
+        raise FitRefused(f"no pair gives a covariance at lag {divmod(int(empty[0]), side)}")
     vector = np.zeros(1 + side**2 * (2 if with_b else 1))
     vector[0] = start_gain
     vector[1 : 1 + side**2] = _curvatures(points, start_gain)
@@ -147,7 +152,6 @@ def _descend(points: ReducedPoints, vector: FloatArray, side: int) -> tuple[Floa
     model = linearise(_unpack(vector, side))
     residuals = _residuals(points, model.coefficients)
     chi_squared = float(np.sum(residuals**2))
-    floor = _CONVERGED * (1.0 + points.misfit / max(points.n_points, 1))
     for step_number in range(1, _MOST_STEPS + 1):
         jacobian = _jacobian(points, model, vector.size)
         normal, scale = _normal_matrix(jacobian)
@@ -158,16 +162,20 @@ def _descend(points: ReducedPoints, vector: FloatArray, side: int) -> tuple[Floa
             candidate = linearise(_unpack(vector + step, side))
             moved = _residuals(points, candidate.coefficients)
             lower = float(np.sum(moved**2))
-            if vector[0] + step[0] > 0 and lower <= chi_squared + floor:
+            if vector[0] + step[0] > 0 and lower <= chi_squared + _CONVERGED:
                 break
             damping = max(10.0 * damping, 1e-4)
             if damping > 1e10:
                 raise FitRefused("the covariance fit finds no way down")
         gained = chi_squared - lower
+        predicted = chi_squared - float(np.sum((residuals.T.ravel() + jacobian @ step) ** 2))
         vector, model, residuals, chi_squared = vector + step, candidate, moved, lower
-        if damping == 0.0 and abs(gained) <= floor:
+        if damping <= _SLIGHT_DAMPING and predicted <= _CONVERGED:
             return vector, step_number
-        damping = damping / 10.0 if damping > 1e-6 else 0.0
+        if gained < 0.25 * predicted:
+            damping = max(4.0 * damping, 1e-4)
+        elif gained > 0.75 * predicted:
+            damping = damping / 10.0 if damping > 1e-6 else 0.0
     raise FitRefused(f"the covariance fit does not settle in {_MOST_STEPS} steps")
 
 

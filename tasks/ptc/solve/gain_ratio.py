@@ -11,7 +11,14 @@ from infra.instruments.geometry import Box
 from tasks.ptc.dataset.model import PhotonTransferCurve
 from tasks.ptc.solve.binned_flat import BinnedFlat, bin_flat, fit_ratios
 
-__all__ = ["AdjustedGains", "GainRatioSettings", "adjust_gains", "choose_flats", "gain_ratios", "reference"]
+__all__ = [
+    "AdjustedGains",
+    "GainRatioSettings",
+    "adjust_gains",
+    "choose_flats",
+    "gain_ratios",
+    "reference_amplifier",
+]
 
 type FloatArray = npt.NDArray[np.float64]
 
@@ -81,7 +88,7 @@ def choose_flats(means: FloatArray, settings: GainRatioSettings | None = None) -
     return places
 
 
-def reference(curve: PhotonTransferCurve, highest_noise: float = 12.0) -> str | None:
+def reference_amplifier(curve: PhotonTransferCurve, highest_noise: float = 12.0) -> str | None:
     """Name of the amplifier that the ratios are relative to.
 
     Returns
@@ -174,8 +181,8 @@ def adjust_gains(
     Returns
     -------
     adjusted
-        gain = unadjusted gain ÷ (median ratio ÷ median of the median ratios); an amplifier without ratios keeps
-        its gain, and so do all without a reference or flats.
+        gain = unadjusted gain ÷ (median ratio ÷ median of the median ratios); an amplifier without ratios
+        keeps its gain, and so do all without a reference or flats.
     """
     names = [one.name for one in curve.amplifiers]
     table = {name: np.array([ratio.get(name, np.nan) for ratio in ratios]) for name in names}
