@@ -1,12 +1,14 @@
-"""Ratios of the engine to its peers, measured in turns: ``python -m tests.benchmarks [part of a name]``."""
+"""Ratios of ours to its peers, measured in turns: ``python -m tests.benchmarks [part of a name]``."""
 
 import sys
 import time
 
 import numpy as np
 
-from tests.benchmarks.engine import CONTESTS, Contest
+from tests.benchmarks import bench_ptc, engine
+from tests.benchmarks.engine import Contest
 
+CONTESTS = engine.CONTESTS | bench_ptc.CONTESTS
 ROUNDS = 7
 
 
