@@ -70,7 +70,7 @@ def lag_covariances(
     usable = usable[box]
     ny, nx = usable.shape
     pad = matrix_side - 1 + _LAGS_AT_ONCE
-    pixels = np.zeros((ny, nx + 2 * pad))
+    pixels = np.zeros((ny, nx + 2 * pad), image.dtype)
     inner = pixels[:, pad : pad + nx]
     np.copyto(inner, image[box], where=usable)
     n_unused = usable.size - int(np.count_nonzero(usable))
@@ -107,7 +107,7 @@ def _folded(signed: npt.NDArray[np.float64], number: npt.NDArray[np.float64]) ->
 
 
 def _rectangle_sums(
-    image: npt.NDArray[np.float64], r: int
+    image: npt.NDArray[np.floating], r: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Sum of first pixels, sum of second pixels and number, over all pairs that lie in the image.
 
@@ -115,7 +115,7 @@ def _rectangle_sums(
     """
     ny, nx = image.shape
     kx, ky = min(r, nx), min(r, ny)
-    total = image.sum(axis=1)
+    total = image.sum(axis=1, dtype=np.float64)
     # Row sums without the leftmost, and without the rightmost, dx columns.
     without_left, without_right = np.zeros((2, ny, r))
     without_left[:, :kx] = total[:, None] - _leading_sums(image[:, : kx - 1])
@@ -133,15 +133,15 @@ def _rectangle_sums(
     return first, second, number
 
 
-def _leading_sums(strip: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _leading_sums(strip: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Sum of the first 0, 1, 2… entries of each row."""
-    return np.concatenate([np.zeros((strip.shape[0], 1)), np.cumsum(strip, axis=1)], axis=1)
+    return np.concatenate([np.zeros((strip.shape[0], 1)), np.cumsum(strip, axis=1, dtype=np.float64)], axis=1)
 
 
 @njit(cache=True, nogil=True)
 def _remove_unused(
-    image: npt.NDArray[np.float64],
-    usable: npt.NDArray[np.float64],
+    image: npt.NDArray[np.floating],
+    usable: npt.NDArray[np.floating],
     inside: npt.NDArray[np.float64],
     rows: npt.NDArray[np.int64],
     columns: npt.NDArray[np.int64],
@@ -210,21 +210,23 @@ def _two_rows_seven_lags(
 
 @njit(cache=True, nogil=True)
 def _products(
-    one: npt.NDArray[np.float64], other: npt.NDArray[np.float64], r: int, pad: int
+    one: npt.NDArray[np.floating], other: npt.NDArray[np.floating], r: int, pad: int
 ) -> npt.NDArray[np.float64]:
     """Σ one(x) other(x + lag), [parallel lag][serial lag + r − 1]; images are padded with zeros."""
     ny, n = one.shape[0], one.shape[1] - 2 * pad
     groups = (2 * r + 5) // 7
     sums = np.zeros((r + 1, groups * 7))
-    nothing = np.zeros(n)
+    # The last rows in double precision: few enough to stay near the processor.
+    recent, current = np.zeros((r + 1, n)), np.zeros(one.shape[1])
     for y in range(ny):
+        recent[y % (r + 1)] = one[y, pad : pad + n]
+        current[:] = other[y]
         for dy in range(0, min(r, y + 1), 2):
-            upper = one[y - dy, pad : pad + n]
-            lower = one[y - dy - 1, pad : pad + n] if dy < y else nothing
+            upper, lower = recent[(y - dy) % (r + 1)], recent[(y - dy - 1) % (r + 1)]
             for group in range(groups):
                 k = 7 * group
                 start = pad + k + 1 - r
-                s = _two_rows_seven_lags(upper, lower, other[y, start : start + n + 6])
+                s = _two_rows_seven_lags(upper, lower, current[start : start + n + 6])
                 for i in range(7):
                     sums[dy, k + i] += s[i]
                     sums[dy + 1, k + i] += s[7 + i]
