@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
@@ -17,6 +17,8 @@ __all__ = ["Database"]
 
 _WAIT_SECONDS = 60
 _WRITING = "calprod_writing"
+_TURN = 0x63616C70_77726974
+"""Key of PostgreSQL's advisory lock that a writing transaction holds; "calpwrit" in ASCII."""
 _FORMS = "write sqlite:///PATH or postgresql://USER@HOST/NAME"
 _REMEDY = "check that it can be reached, is writable and has room"
 
@@ -83,12 +85,15 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """Open a transaction that may write; commits at the end, rolls back on an error.
 
-        On SQLite it waits for its turn at once (``BEGIN IMMEDIATE``): a transaction that reads first and
-        wants to write later would be refused if another had written in between.
+        It waits for its turn at once. On SQLite (``BEGIN IMMEDIATE``) a transaction that reads first and
+        wants to write later would be refused if another had written in between; on PostgreSQL (an advisory
+        lock) two would decide on the same past, and both open the same campaign.
         """
         engine = self._engine.execution_options(**{_WRITING: True})
         try:
             with engine.connect() as connection, connection.begin():
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN})
                 yield connection
         except DBAPIError as error:
             self._refuse(error)
