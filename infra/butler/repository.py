@@ -9,6 +9,7 @@ import yaml
 from lsst.daf.butler import Butler, Config, DatasetRef, MissingCollectionError, MissingDatasetTypeError
 from lsst.pipe.base import Instrument
 from lsst.utils import doImportType
+from sqlalchemy.exc import OperationalError
 
 from infra.errors import RepositoryError, UsageError
 
@@ -86,11 +87,23 @@ def open_butler(root: Path, *, writeable: bool = False) -> Iterator[Butler]:
             "make one with: calprod init REPO --instrument LATISS",
         )
     try:
-        butler = Butler.from_config(str(root), writeable=writeable)
+        butler = _open(root, writeable=writeable)
     except Exception as error:
         raise RepositoryError(f"cannot open the repository at {root}: {error}") from error
     with butler:
         yield butler
+
+
+def _open(root: Path, *, writeable: bool) -> Butler:
+    try:
+        return Butler.from_config(str(root), writeable=writeable)
+    except OperationalError as error:
+        # A process that was killed in the middle of a write leaves SQLite a journal to roll back, which a
+        # connection that only reads may not do.
+        if writeable or "readonly database" not in str(error):
+            raise
+    Butler.from_config(str(root), writeable=True).close()
+    return Butler.from_config(str(root), writeable=False)
 
 
 def datasets_of_run(butler: Butler, dataset_type: str, run: str) -> tuple[DatasetRef, ...]:
