@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.settings.base import Name
-
 __all__ = ["NightlyParameters", "ProduceParameters", "ReleaseParameters", "current_user"]
+
+# A plain alias, so that forms show its pattern where the field stands.
+_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")]
 
 
 def current_user() -> str:
@@ -41,8 +42,8 @@ class ProduceParameters(_Parameters):
         Field(description="Only these, such as bias or flat-r; all of the profile by default"),
     ] = ()
     exposures: Annotated[tuple[int, ...], Field(description="Only these exposures")] = ()
-    ticket: Annotated[Name | None, Field(description="Ticket in the names of collections")] = None
-    tag: Annotated[Name | None, Field(description="Short word in the names of collections")] = None
+    ticket: Annotated[_Word | None, Field(description="Ticket in the names of collections")] = None
+    tag: Annotated[_Word | None, Field(description="Short word in the names of collections")] = None
     override_reason: Annotated[
         str | None, Field(description="Why exposures that the rules forbid are used all the same")
     ] = None

@@ -162,15 +162,19 @@ def _keys(
         return named
     if waiting:
         return waiting
-    # A repeated answer is harmless: it is about what was decided before.
-    decided = {
-        key
-        for decision in workspace.ledger.decisions(str(campaign.name))
-        if decision.reviewer == answer.reviewer
-        for key in decision.calibrations
-    }
+    # A repeated answer is harmless: it is about what was decided by it before.
+    mine = [one for one in workspace.ledger.decisions(str(campaign.name)) if one.reviewer == answer.reviewer]
+    repeated = {key for one in mine if _says_the_same(one, answer) for key in one.calibrations}
+    decided = repeated or {key for one in mine for key in one.calibrations}
     if not decided:
         states = workspace.ledger.states(str(campaign.name))
         listed = ", ".join(f"{key} is {state}" for key, state in states.items())
         raise GateError(f"nothing of {campaign.name} waits for a decision: {listed or 'it has not been run'}")
     return tuple(key for key in named if key in decided)
+
+
+def _says_the_same(decision: Decision, answer: Answer) -> bool:
+    words = (decision.decision, decision.begin_day_obs, decision.end_day_obs, decision.accepted_failures)
+    if answer.approve:
+        return words == ("approve", answer.begin_day, answer.end_day, answer.accepted_failures)
+    return (decision.decision, decision.reason) == ("reject", answer.reason)

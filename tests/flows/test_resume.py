@@ -105,11 +105,16 @@ RUN_POINTS: tuple[tuple[str, Callable[[Place], Callable[[], bool]]], ...] = (
 )
 
 
+ALL = pytest.param(slice(None), marks=pytest.mark.slow, id="all")
+SOME = pytest.param(slice(0, None, 2), id="some")
+
+
+@pytest.mark.parametrize("which", [SOME, ALL])
 def test_a_run_killed_again_and_again_ends_as_an_undisturbed_one(
-    ingested: Place, produced_template: Place, command: Callable[..., Command]
+    which: slice, ingested: Place, produced_template: Place, command: Callable[..., Command]
 ) -> None:
     run = command("run", ingested.repository, "--day-obs", DAY)
-    for words, point in RUN_POINTS:
+    for words, point in RUN_POINTS[which]:
         look = point(ingested)
         if words.startswith("the bias is written") and any(ingested.repository.rglob("bias_*.fits")):
             continue  # the kill before came too late for this one
@@ -172,12 +177,13 @@ def site_state(place: Place) -> dict[str, object]:
         }
 
 
+@pytest.mark.parametrize("which", [SOME, ALL])
 def test_a_release_killed_again_and_again_ends_as_an_undisturbed_one(
-    produced: Place, undisturbed: Place, command: Callable[..., Command]
+    which: slice, produced: Place, undisturbed: Place, command: Callable[..., Command]
 ) -> None:
     approved(produced)
     release = command("release", CAMPAIGN, "-b", produced.repository)
-    for words, point in RELEASE_POINTS:
+    for words, point in RELEASE_POINTS[which]:
         try:
             release.start().kill_when(point(produced))
         except AssertionError as error:
