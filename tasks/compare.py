@@ -71,6 +71,12 @@ def compare_all(workspace: Workspace, sites: tuple[str, ...] = (), *, fresh: boo
     with ChecksumCache.open(None if fresh else workspace.home / "checksums.sqlite3") as checksums:
         with open_butler(workspace.repository) as butler:
             prints = [site_fingerprint(butler, chain, site=HOME, checksums=checksums)]
+        if not prints[0].datasets:
+            # Two sites that resolve nothing are equal, which proves nothing.
+            raise ReleaseError(
+                f"{chain} of {workspace.repository} resolves no calibration, so there is nothing to compare",
+                "release a campaign first with: calprod release CAMPAIGN",
+            )
         for name in names:
             remote = remote_settings(workspace, name)
             with open_butler(Path(remote.address)) as butler:

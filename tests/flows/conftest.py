@@ -1,12 +1,14 @@
 """One short night for all tests of the walk: raws, a repository with them, and one at the gate."""
 
+import os
+from pathlib import Path
+
 from flows.prefect_settings import apply_prefect_settings
 
-apply_prefect_settings("unused: the tests have a home of their own")  # before Prefect is imported
+apply_prefect_settings(Path(os.environ["PREFECT_HOME"]))  # the tests' own, and before Prefect is imported
 
 import shutil  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
-from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
 
