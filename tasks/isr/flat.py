@@ -5,7 +5,14 @@ import numpy.typing as npt
 
 from infra.images import CalibrationImage, MaskPlane
 
-__all__ = ["divide_by_flat"]
+__all__ = ["MINIMUM_RESPONSE", "divide_by_flat"]
+
+MINIMUM_RESPONSE = 0.05
+"""Smallest response that is divided out.
+
+A pixel that sees less than a twentieth of the light is dead or covered; dividing would make a mean over its
+amplifier that of its noise.
+"""
 
 
 def divide_by_flat(
@@ -23,8 +30,7 @@ def divide_by_flat(
     variance
         Variance of the image; None where it is not kept.
     flat
-        Combined flat, about 1. Where it is not positive nothing is known of the response: the pixel becomes
-        NaN and BAD.
+        Combined flat, about 1. Where it is not above `MINIMUM_RESPONSE` the pixel becomes NaN and BAD.
 
     Notes
     -----
@@ -37,7 +43,7 @@ def divide_by_flat(
             variance += image * image * flat.variance
             variance /= divisor * divisor
     mask |= flat.mask
-    unknown = ~(divisor > 0)
+    unknown = ~(divisor > MINIMUM_RESPONSE)
     if unknown.any():
         image[unknown] = np.nan
         mask[unknown] |= np.uint16(MaskPlane.BAD)

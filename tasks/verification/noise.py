@@ -10,6 +10,7 @@ import numpy as np
 from infra.images.mask_planes import MaskPlane
 from infra.images.model import CalibrationImage, Metadata
 from infra.instruments.layout import DetectorLayout
+from tasks.isr.flat import MINIMUM_RESPONSE
 from tasks.isr.overscan import PARALLEL, SERIAL
 from tasks.verification.model import ExposureGroup
 
@@ -142,13 +143,15 @@ def amplifier_medians(calibration: CalibrationImage, layout: DetectorLayout) -> 
 def inverse_response(
     flat: CalibrationImage, layout: DetectorLayout
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the means of 1/f and 1/f^2 over each amplifier's good, positive pixels; NaN where none is."""
+    """Return the means of 1/f and 1/f^2 over each amplifier's pixels that are divided out; NaN where none is."""
     first, second = {}, {}
     for amplifier in layout.amplifiers:
         slices = amplifier.image_box.slices
         image = flat.image[slices]
         with np.errstate(divide="ignore", invalid="ignore"):
-            inverse = np.divide(1.0, image[_good(flat, slices) & (image > 0)], dtype=np.float64)
+            inverse = np.divide(
+                1.0, image[_good(flat, slices) & (image > MINIMUM_RESPONSE)], dtype=np.float64
+            )
         first[amplifier.name] = float(inverse.mean()) if inverse.size else math.nan
         second[amplifier.name] = float(np.square(inverse).mean()) if inverse.size else math.nan
     return first, second

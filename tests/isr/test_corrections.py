@@ -114,6 +114,17 @@ def test_the_variance_of_a_flat_fielded_pixel_is_that_of_a_quotient():
     assert variance[0, 0] == pytest.approx(quotients.var(), rel=5 * np.sqrt(2 / n) + 1e-3)
 
 
+def test_a_dead_column_in_the_flat_does_not_become_the_mean_of_its_amplifier():
+    # Once: a dead column whose flat was noise about zero gave quotients of ±10^6 and moved a mean by 30 %.
+    image, mask = blank(1000.0)
+    flat = calibration(1.0)
+    flat.image[:, 3] = 1e-4
+    image[:, 3] = 9.0
+    divide_by_flat(image, mask, None, flat)
+    assert (mask[:, 3] == MaskPlane.BAD).all()
+    assert np.nanmean(image) == 1000.0
+
+
 def test_a_pixel_without_response_becomes_bad_and_nan():
     image, mask = blank(1000.0)
     flat = calibration(1.0)
