@@ -1,5 +1,6 @@
 """The two ways to the gate: Prefect's form and the command line, kept in step."""
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -117,19 +118,23 @@ def _suspended(client: SyncPrefectClient, repository: Path, campaign: str) -> UU
 
 def _start(deployment: UUID, repository: Path, profile: Path | None, campaign: str, question: int) -> UUID:
     root = repository.resolve()
-    run: Any = run_deployment(
-        deployment,
-        parameters={
-            "parameters": {
-                "repository": str(root),
-                "profile": None if profile is None else str(profile.resolve()),
-                "campaign": campaign,
-            }
-        },
-        timeout=0,
-        idempotency_key=f"{root} {campaign} {question}",
-        as_subflow=False,
-    )
+    parameters = {
+        "repository": str(root),
+        "profile": None if profile is None else str(profile.resolve()),
+        "campaign": campaign,
+    }
+    for attempt in count():
+        run: Any = run_deployment(
+            deployment,
+            parameters={"parameters": parameters},
+            timeout=0,
+            # The same key gives the same run, so that a question is asked once; but one that came to an end
+            # without an answer, because it crashed or was cancelled, asks nobody any more.
+            idempotency_key=f"{root} {campaign} {question} {attempt}",
+            as_subflow=False,
+        )
+        if run.state is None or not run.state.is_final():
+            break
     return UUID(str(run.id))
 
 

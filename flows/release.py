@@ -9,7 +9,7 @@ from prefect.states import Completed
 
 from flows.form import ask_in_form
 from flows.parameters import ReleaseParameters
-from infra.errors import GateError
+from infra.errors import CalprodError, GateError, ReleaseError
 from infra.ledger import CalibrationState
 from infra.locks import exclusive
 from infra.progress import say
@@ -111,14 +111,29 @@ def _begin(repository: Path, profile: Path | None, campaign: str) -> ReleaseRoun
 
 
 def _release_round(repository: Path, profile: Path | None, campaign: str, current: ReleaseRound) -> None:
-    """Do everything for one round; every step finds out what is done already."""
+    """Do everything for one round; every step finds out what is done already.
+
+    Raises
+    ------
+    ReleaseError
+        A site could not be reached, or refused. The others have been brought to the round.
+    """
     rerun, keys = current.cert_rerun, current.keys
     certify_stage(repository, profile, campaign, rerun, keys)
     chain_stage(repository, profile, campaign, rerun, keys)
     bundle = export_stage(repository, profile, campaign, rerun, keys)
     with open_workspace(repository, profile) as workspace:
         sites = [remote.name for remote in workspace.profile.remotes]
+    failures: list[str] = []
     for site in sites:
-        sync_stage(repository, profile, campaign, rerun, keys, bundle, site)
+        try:
+            sync_stage(repository, profile, campaign, rerun, keys, bundle, site)
+        except CalprodError as error:  # one site that is away does not keep the others waiting
+            failures.append(f"{site}: {error}")
+    if failures:
+        raise ReleaseError(
+            f"{len(failures)} of {len(sites)} sites are not brought to {rerun}: {'; '.join(failures)}",
+            "mend them, and run the release again to go on",
+        )
     with open_workspace(repository, profile) as workspace:
         finish_round(workspace, load_campaign(workspace, campaign), current)

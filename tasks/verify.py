@@ -15,7 +15,7 @@ from infra.workspace import Workspace, open_workspace
 from tasks.campaigns.expectation import expectation
 from tasks.campaigns.model import CampaignRecord
 from tasks.campaigns.recording import recorded
-from tasks.campaigns.requests import pipeline_argument, prior_calibrations, verification_request
+from tasks.campaigns.requests import pinned_priors, pipeline_argument, verification_request
 from tasks.campaigns.store import load_campaign
 from tasks.verification.evaluate import evaluate
 from tasks.verification.metrics import metric_rows
@@ -53,7 +53,7 @@ def verify_calibration(workspace: Workspace, campaign: CampaignRecord, key: str)
         ) as result,
     ):
         say(f"{key}: verifying on {len(planned.exposures)} exposures")
-        priors = prior_calibrations(workspace, butler, campaign, planned)
+        priors = pinned_priors(workspace, butler, campaign, planned)
         request = verification_request(workspace, campaign, planned, priors)
         outcome = run_pipeline(butler, request)
         statistics = read_statistics(butler, outcome)

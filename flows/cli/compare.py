@@ -34,6 +34,9 @@ def command(
     \b
     Example: calprod compare -b repo
     """
+    from flows.prefect_settings import apply_prefect_settings
+
+    apply_prefect_settings(repository.resolve() / "calprod" / "prefect")
     from infra.workspace import open_workspace
     from tasks.compare import compare_all
 

@@ -19,6 +19,9 @@ def command(site: str, repository: Path, profile: Path | None) -> None:
     \b
     Example: calprod sync summit -b repo
     """
+    from flows.prefect_settings import apply_prefect_settings
+
+    apply_prefect_settings(repository.resolve() / "calprod" / "prefect")
     from infra.workspace import open_workspace
     from tasks.sync import sync_site
 

@@ -22,6 +22,7 @@ __all__ = [
     "detectors_of",
     "exposure_ranges",
     "generation_request",
+    "pinned_priors",
     "pipeline_argument",
     "pipelines_directory",
     "prior_calibrations",
@@ -75,6 +76,21 @@ def prior_calibrations(
         else:
             priors.extend(_certified(butler, name, campaign, planned))
     return tuple(priors)
+
+
+def pinned_priors(
+    workspace: Workspace, butler: Butler, campaign: CampaignRecord, planned: PlannedCalibration
+) -> tuple[Prior, ...]:
+    """Return the calibrations that ``planned`` was made with, whatever has been certified since."""
+    entries = workspace.ledger.entries(
+        campaign=str(campaign.name), step="generate", calibration=str(planned.key)
+    )
+    done = [entry for entry in entries if entry.status == "done"]
+    if not done:
+        return prior_calibrations(workspace, butler, campaign, planned)
+    return tuple(
+        Prior(one["calibration"], one["run"], tuple(one["uuids"])) for one in done[-1].parameters["priors"]
+    )
 
 
 def _certified(
