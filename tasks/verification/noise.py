@@ -143,7 +143,7 @@ def amplifier_medians(calibration: CalibrationImage, layout: DetectorLayout) -> 
 def inverse_response(
     flat: CalibrationImage, layout: DetectorLayout
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the means of 1/f and 1/f^2 over each amplifier's pixels that are divided out; NaN where none is."""
+    """Return the means of 1/f and 1/f^2 over each amplifier's divided pixels; NaN where there is none."""
     first, second = {}, {}
     for amplifier in layout.amplifiers:
         slices = amplifier.image_box.slices
