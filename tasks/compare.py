@@ -67,7 +67,7 @@ def compare_all(workspace: Workspace, sites: tuple[str, ...] = (), *, fresh: boo
         Read every byte instead of trusting checksums of files that have not changed since.
     """
     chain = default_chain(workspace.instrument)
-    names = sites or tuple(one.name for one in workspace.profile.remotes)
+    remotes = [remote_settings(workspace, name) for name in sites] or workspace.profile.remotes
     with ChecksumCache.open(None if fresh else workspace.home / "checksums.sqlite3") as checksums:
         with open_butler(workspace.repository) as butler:
             prints = [site_fingerprint(butler, chain, site=HOME, checksums=checksums)]
@@ -77,14 +77,13 @@ def compare_all(workspace: Workspace, sites: tuple[str, ...] = (), *, fresh: boo
                 f"{chain} of {workspace.repository} resolves no calibration, so there is nothing to compare",
                 "release a campaign first with: calprod release CAMPAIGN",
             )
-        for name in names:
-            remote = remote_settings(workspace, name)
+        for remote in remotes:
             with open_butler(Path(remote.address)) as butler:
                 prints.append(
                     site_fingerprint(
                         butler,
                         chain,
-                        site=name,
+                        site=remote.name,
                         permissions=site_permissions(remote),
                         checksums=checksums,
                     )

@@ -64,13 +64,13 @@ def produced_template(templates: Path, ingested_template: walk.Place) -> walk.Pl
 @pytest.fixture
 def ingested(ingested_template: walk.Place, tmp_path: Path) -> walk.Place:
     """Return a repository that holds the night's raws, and an empty site."""
-    return ingested_template.copy(tmp_path / "place")
+    return ingested_template.copy(tmp_path / "ingested")
 
 
 @pytest.fixture
 def produced(produced_template: walk.Place, tmp_path: Path) -> walk.Place:
     """Return a repository in which the night's calibrations wait for a decision, and an empty site."""
-    return produced_template.copy(tmp_path / "place")
+    return produced_template.copy(tmp_path / "produced")
 
 
 @pytest.fixture(scope="session")

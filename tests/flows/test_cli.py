@@ -315,13 +315,6 @@ def test_a_site_that_the_profile_does_not_know(produced_template: Place) -> None
         assert "summit" in line
 
 
-def test_a_site_that_is_not_there(produced: Place) -> None:
-    shutil.rmtree(produced.site)
-    status, line = complaint("compare", "-b", produced.repository)
-    assert status in (1, 2)
-    assert str(produced.site) in line
-
-
 # ---- files
 
 

@@ -89,7 +89,7 @@ class Place:
 
     def copy(self, target: Path) -> "Place":
         """Copy the repository and the site; only the addresses in the profile know where they are."""
-        shutil.copytree(self.root, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("prefect"))
+        shutil.copytree(self.root, target, ignore=shutil.ignore_patterns("prefect"))
         copied = Place(target, self.raws)
         copied.settings(lambda profile: profile["remotes"][0].update(address=str(copied.site)))
         return copied
