@@ -1,4 +1,4 @@
-"""What the command line says: one line about what is wrong, help with examples, JSON."""
+"""Help with examples, and one clear line about what was asked wrongly."""
 
 import json
 import re
@@ -6,25 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from flows.cli.group import _VERBS
-from tests.flows.walk import DAY, KEYS, REVIEWERS, Place, calprod, calprod_process
-
-CAMPAIGN = f"{DAY}a"
-
-
-def complaint(*arguments: object) -> tuple[int, str]:
-    """Type what is wrong; return the exit status and the one line that says so."""
-    done = calprod(*arguments)
-    assert "Traceback" not in done.out + done.err
-    lines = done.err.splitlines()
-    assert len(lines) == 1, done.err
-    assert lines[0].startswith("calprod"), lines[0]
-    return done.status, lines[0]
-
-
-# ---- help
+from tests.flows.walk import CAMPAIGN, DAY, Place, calprod, calprod_process, complaint
 
 
 @pytest.mark.parametrize("verb", _VERBS)
@@ -225,99 +209,6 @@ def test_a_profile_that_is_not_there(ingested_template: Place, tmp_path: Path) -
         assert "calprod init" not in line  # the repository is not what is wrong
 
 
-# ---- campaigns and the gate
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("show",),
-        ("report",),
-        ("record",),
-        ("release",),
-        ("approve", "--reviewer", "vera", "--begin", DAY),
-        ("reject", "--reviewer", "vera", "--reason", "x"),
-    ],
-    ids=lambda command: command[0],
-)
-def test_a_campaign_that_is_none(produced_template: Place, command) -> None:
-    verb, *more = command
-    status, line = complaint(verb, "20240322a", "-b", produced_template.repository, *more)
-    assert status == 2
-    assert "there is no campaign '20240322a'" in line
-    assert f"LATISS/calprod/nightly/{CAMPAIGN}" in line  # what there is
-
-
-def test_a_repository_without_campaigns(ingested_template: Place) -> None:
-    status, line = complaint("show", "-b", ingested_template.repository)
-    assert status == 2
-    assert "calprod run" in line
-
-
-def test_bad_answers_at_the_gate_are_refused_and_leave_no_trace(produced: Place) -> None:
-    at = ("approve", CAMPAIGN, "-b", produced.repository)
-    good = ("--reviewer", "vera", "--begin", DAY, "--accept-failures", "few pixels")
-    for status, words, arguments in (
-        (1, "eve is not a reviewer of LATISS", (*good, "--reviewer", "eve")),
-        (1, "failed verification", good[:4]),
-        (2, "the validity range would be empty", (*good, "--end", 20240320)),
-        (2, "is not an observing day", (*good, "--end", "soon")),
-        (2, "has no calibration 'flat-g'", (*good, "--only", "bias,flat-g")),
-        (1, "a decision needs a reviewer", (*good, "--reviewer", " ")),
-    ):
-        found, line = complaint(*at, *arguments)
-        assert (found, words in line) == (status, True), line
-    assert produced.entries("decide") == []
-    assert {
-        one["state"] for one in json.loads(calprod("status", "-b", produced.repository, "--json").out)
-    } == {"awaiting-approval"}
-
-
-def test_an_answer_given_twice_is_taken_once(produced: Place) -> None:
-    answer = ("approve", CAMPAIGN, "-b", produced.repository, "--reviewer", "vera", "--begin", DAY)
-    for _ in range(2):
-        done = calprod(*answer, "--accept-failures", "few pixels").must()
-        assert done.out.count("approved (approved by vera)") == len(KEYS)
-    assert len(produced.entries("decide")) == len(KEYS)
-    # Another answer after that is no repetition.
-    status, line = complaint(*answer, "--accept-failures", "another reason")
-    assert status == 1
-    assert "bias of LATISS/calprod/nightly/20240321a is approved, not awaiting approval" in line
-
-
-def test_a_quorum_of_two_needs_two(produced: Place) -> None:
-    produced.settings(lambda profile: profile["gate"].update(quorum=2))
-    answer = (
-        "approve",
-        CAMPAIGN,
-        "-b",
-        produced.repository,
-        "--begin",
-        DAY,
-        "--accept-failures",
-        "few pixels",
-    )
-    first = calprod(*answer, "--reviewer", REVIEWERS[0]).must()
-    assert "pending (1 of 2 approvals)" in first.out
-    assert "still waiting for a decision: bias, dark, flat-r" in first.out
-    status, line = complaint("release", CAMPAIGN, "-b", produced.repository)
-    assert status == 1
-    assert "bias is awaiting-approval" in line
-    second = calprod(*answer, "--reviewer", REVIEWERS[1]).must()
-    assert second.out.count("approved (approved by vera, edwin)") == len(KEYS)
-
-
-def test_a_site_that_the_profile_does_not_know(produced_template: Place) -> None:
-    for command in (("sync", "moon"), ("compare", "moon")):
-        status, line = complaint(*command, "-b", produced_template.repository)
-        assert status == 2
-        assert "the profile knows no site 'moon'" in line
-        assert "summit" in line
-
-
-# ---- files
-
-
 def test_files_that_are_no_raws_are_refused_by_name(ingested: Place, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for path, words in (
@@ -365,106 +256,3 @@ def test_exclusions_are_added_listed_and_lifted(ingested: Place) -> None:
     status, line = complaint("exclude", repository, "--lift", 9999, "--reason", "x")
     assert status in (1, 2)
     assert "9999" in line
-
-
-# ---- JSON
-
-
-def test_plan_json(ingested_template: Place) -> None:
-    plan = json.loads(calprod("plan", ingested_template.repository, "--day-obs", DAY, "--json").must().out)
-    assert plan.keys() >= {"day_obs", "instrument", "sets", "exposures"}
-    assert (plan["day_obs"], plan["instrument"]) == (DAY, "LATISS")
-    for row in plan["exposures"]:
-        assert row.keys() >= {"exposure", "calibration", "role", "reason", "evidence"}
-        assert row["role"] in ("generation", "verification", "excluded")
-
-
-def test_show_json(produced_template: Place) -> None:
-    summary = json.loads(calprod("show", "-b", produced_template.repository, "--json").must().out)
-    assert summary["campaign"] == f"LATISS/calprod/nightly/{CAMPAIGN}"
-    assert [one["calibration"] for one in summary["calibrations"]] == list(KEYS)
-    for one in summary["calibrations"]:
-        assert one.keys() >= {
-            "state",
-            "run",
-            "verification_run",
-            "certified",
-            "datasets",
-            "verdict",
-            "failures",
-        }
-        (dataset,) = one["datasets"]
-        assert re.fullmatch(r"[0-9a-f]{64}", dataset["image_digest"])
-        assert re.fullmatch(r"[0-9a-f-]{36}", dataset["uuid"])
-        assert bool(one["failures"]) == (one["verdict"] == "failed-verification")
-        for test in one["failures"]:
-            assert test.keys() >= {
-                *("calibration", "exposure", "detector", "amplifier"),
-                *("test", "value", "limit", "unit", "severity"),
-            }
-
-
-def test_trend_json(produced_template: Place) -> None:
-    for metric, unit in (("bias.mean", "electron"), ("bias.noise", "electron"), ("flat.noise_ratio", None)):
-        rows = json.loads(calprod("trend", metric, "-b", produced_template.repository, "--json").must().out)
-        assert rows, metric
-        for row in rows:
-            assert row.keys() >= {
-                *("campaign", "calibration", "exposure", "detector", "amplifier"),
-                *("metric", "value", "unit", "observed"),
-            }
-            assert row["metric"] == metric
-            assert unit in (None, row["unit"])
-    one = json.loads(
-        calprod("trend", "bias.mean", "-b", produced_template.repository, "--json", "--amplifier", "C10").out
-    )
-    assert {row["amplifier"] for row in one} == {"C10"}
-
-
-def test_days_and_status_json(produced_template: Place) -> None:
-    (day,) = json.loads(calprod("days", produced_template.repository, "--json").must().out)
-    assert (day["day_obs"], day["state"]) == (DAY, "done")
-    assert {one["calibration"] for one in day["calibrations"]} == set(KEYS)
-    rows = json.loads(calprod("status", "-b", produced_template.repository, "--json").must().out)
-    assert {(row["calibration"], row["state"]) for row in rows} == {
-        (key, "awaiting-approval") for key in KEYS
-    }
-    assert rows[0].keys() == {"campaign", "day_obs", "calibration", "state", "since"}
-
-
-def test_prefects_log_stays_off_the_terminal(produced: Place) -> None:
-    done = calprod_process("compare", "-b", produced.repository, "--json")
-    assert done.status == 1
-    (line,) = done.err.splitlines()
-    assert line.startswith("calprod: ")
-    assert "calprod release" in line  # nothing has been released yet
-
-
-def test_ingest_json(ingested: Place) -> None:
-    done = calprod("ingest", ingested.repository, ingested.raws, "--json")
-    report = json.loads(done.out)
-    assert done.status == 1  # the truncated one
-    assert report["ingested"] == []
-    assert len(report["skipped"]) == 26
-    (refused,) = report["refused"]
-    assert "truncated" in refused["reason"]
-
-
-# ---- tables
-
-
-def test_a_dry_run_says_and_does_nothing(ingested: Place) -> None:
-    done = calprod("run", ingested.repository, "--day-obs", DAY, "--dry-run").must()
-    assert "would combine 6 exposures into bias and test it on" in done.out
-    assert ingested.entries("campaign", "started") == []
-
-
-def test_the_profile_that_init_leaves_is_the_one_in_force(tmp_path: Path) -> None:
-    calprod("init", tmp_path / "repo", "--instrument", "LSSTComCam").must()
-    profile = yaml.safe_load((tmp_path / "repo" / "calprod" / "profile.yaml").read_text())
-    assert profile["instrument"] == "LSSTComCam"
-    again = calprod("init", tmp_path / "repo", "--instrument", "LSSTComCam").must()
-    assert "is ready" in again.out
-    status, line = complaint("init", tmp_path / "repo", "--instrument", "LATISS")
-    assert status == 2
-    assert "LSSTComCam" in line

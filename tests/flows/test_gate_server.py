@@ -62,7 +62,7 @@ class Service:
                 and "campaign" in run.parameters["parameters"]
             ]
 
-    def wait(self, run: UUID, reached: Callable[[FlowRun], bool], seconds: float = 120.0) -> FlowRun:
+    def wait(self, run: UUID, reached: Callable[[FlowRun], bool], seconds: float = 200.0) -> FlowRun:
         deadline = time.monotonic() + seconds
         with self.client() as client:
             while not reached(found := client.read_flow_run(run)):

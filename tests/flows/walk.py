@@ -1,6 +1,7 @@
 """What the tests of the whole walk share: a short night, repositories to copy, and commands to type."""
 
 import io
+import json
 import multiprocessing
 import os
 import shutil
@@ -23,6 +24,7 @@ from infra.settings import builtin_profile_path
 ROOT = Path(__file__).parents[2]
 NIGHT = Path(__file__).with_name("tiny_night.yaml")
 DAY = 20240321
+CAMPAIGN = f"{DAY}a"
 REVIEWERS = ("vera", "edwin")
 SITE = "summit"
 KEYS = ("bias", "dark", "flat-r")
@@ -53,6 +55,16 @@ def calprod(*arguments: object) -> Outcome:
             status = leaving.code
     assert isinstance(status, int)
     return Outcome(status, out.getvalue(), err.getvalue())
+
+
+def complaint(*arguments: object) -> tuple[int, str]:
+    """Type what is wrong; return the exit status and the one line that says so."""
+    done = calprod(*arguments)
+    assert "Traceback" not in done.out + done.err
+    lines = done.err.splitlines()
+    assert len(lines) == 1, done.err
+    assert lines[0].startswith("calprod"), lines[0]
+    return done.status, lines[0]
 
 
 def calprod_process(*arguments: object, **environment: str) -> Outcome:
@@ -142,6 +154,39 @@ def ledger_rows(repository: Path) -> list[dict[str, Any]]:
         connection.close()
 
 
+def show(place: Place, campaign: str = CAMPAIGN) -> dict[str, dict]:
+    """Return what ``calprod show`` says of each calibration."""
+    summary = json.loads(calprod("show", campaign, "-b", place.repository, "--json").must().out)
+    return {one["calibration"]: one for one in summary["calibrations"]}
+
+
+def digests(place: Place, campaign: str = CAMPAIGN) -> dict[str, str]:
+    """Return the digest of each combined image."""
+    return {
+        key: one["datasets"][0]["image_digest"]
+        for key, one in show(place, campaign).items()
+        if one["datasets"]
+    }
+
+
+def states(place: Place, campaign: str = CAMPAIGN) -> dict[str, str]:
+    """Return where each calibration stands."""
+    return {key: one["state"] for key, one in show(place, campaign).items()}
+
+
+def approve(place: Place, *more: object, campaign: str = CAMPAIGN) -> None:
+    """Type the command that approves what waits."""
+    calprod(
+        *("approve", campaign, "-b", place.repository, "--reviewer", "vera", "--begin", DAY),
+        *("--accept-failures", "few pixels", *more),
+    ).must()
+
+
+def release(place: Place, campaign: str = CAMPAIGN) -> Outcome:
+    """Type the command that releases what is approved."""
+    return calprod("release", campaign, "-b", place.repository)
+
+
 # ---- commands that can be killed
 
 _context = multiprocessing.get_context("forkserver")
@@ -162,7 +207,7 @@ class Command:
         self.process.start()
         return self
 
-    def kill_when(self, reached: Callable[[], bool], *, seconds: float = 90.0) -> None:
+    def kill_when(self, reached: Callable[[], bool], *, seconds: float = 150.0) -> None:
         """Kill it, as ``kill -9`` does, when it has come to a point; it must not have ended before."""
         deadline = time.monotonic() + seconds
         while not reached():
@@ -172,7 +217,7 @@ class Command:
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.join()
 
-    def wait(self, *, seconds: float = 120.0) -> int:
+    def wait(self, *, seconds: float = 200.0) -> int:
         """Wait for its end; return its exit status."""
         self.process.join(seconds)
         assert self.process.exitcode is not None, f"it hangs:\n{self.log.read_text()}"
