@@ -76,14 +76,6 @@ class CampaignName:
     def __str__(self) -> str:
         return f"{self.instrument}/{self.ticket}/{self.tag}/{self.rerun}"
 
-    @classmethod
-    def parse(cls, text: str) -> "CampaignName":
-        """Read ``INSTRUMENT/TICKET/TAG/RERUN``; ValueError when it has another form."""
-        parts = text.split("/")
-        if len(parts) != 4 or not all(parts):
-            raise ValueError(f"'{text}' is not INSTRUMENT/TICKET/TAG/RERUN")
-        return cls(*parts)
-
     @property
     def _root(self) -> str:
         return f"{self.instrument}/calib/{self.ticket}/{self.tag}"

@@ -18,7 +18,6 @@ __all__ = [
     "datasets_of_run",
     "open_butler",
     "register_instrument",
-    "registered_instruments",
 ]
 
 _DATASTORE_NAME = "calprod"
@@ -130,9 +129,3 @@ def register_instrument(butler: Butler, class_name: str, *, update: bool = False
     if not issubclass(instrument_class, Instrument):
         raise UsageError(f"{class_name} is not an instrument class")
     instrument_class().register(butler.registry, update=update)
-
-
-def registered_instruments(butler: Butler) -> tuple[str, ...]:
-    """Names of the instruments the repository knows, sorted."""
-    records = butler.query_dimension_records("instrument", explain=False)
-    return tuple(sorted(str(record.name) for record in records))
