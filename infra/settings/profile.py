@@ -37,18 +37,45 @@ class CalibrationSettings(SettingsModel):
 
     name: Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_]*$")]
     """Dataset type, such as ``bias``."""
-    observation_type: str
-    """Observation type of its raws, such as ``bias`` or ``flat``."""
+    observation_type: str | None = None
+    """Observation type of its raws, such as ``bias`` or ``flat``; None for one made from other calibrations."""
     per_filter: bool = False
     """Whether there is one for each physical filter."""
     pipeline: str
     """Pipeline that makes it: a name among those shipped, or a path to a YAML file."""
-    verification_pipeline: str
-    """Pipeline that measures it: a name among those shipped, or a path to a YAML file."""
+    verification_pipeline: str | None = None
+    """Pipeline that measures it: a name among those shipped, or a path to a YAML file; None for a bootstrap
+    calibration, which serves others of its campaign and is never certified."""
     after: tuple[str, ...] = ()
-    """Calibrations of this profile that must be made, or found certified, before."""
+    """Calibrations that must be made in the campaign, or found certified, before."""
+    uses: tuple[str, ...] = ()
+    """Calibrations that are applied where the campaign makes them or they are found certified, and left out
+    where they are not."""
     selection: SelectionSettings = SelectionSettings()
     """How its exposures are chosen."""
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether it goes through the gate; a bootstrap calibration stays in the RUN it was made in."""
+        return self.verification_pipeline is not None
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        """Every calibration it may be made with, the required ones first."""
+        return tuple(dict.fromkeys((*self.after, *self.uses)))
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        if self.observation_type is None and not self.after:
+            raise wrong_at(
+                ("observation_type",),
+                "expected the type of its raws, or in 'after' the calibrations it is made from",
+            )
+        if self.observation_type is None and self.per_filter:
+            raise wrong_at(("per_filter",), "expected false: without raws of its own it has no filter")
+        if twice := set(self.after) & set(self.uses):
+            raise wrong_at(("uses",), f"expected {', '.join(sorted(twice))} in 'after' or in 'uses', not both")
+        return self
 
 
 class CampaignSettings(SettingsModel):
