@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
+_GENERATION_NAMES = {"defects": "defect"}
+"""Dataset types whose generation runs are named otherwise: ``defectGen`` (DMTN-222)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -83,6 +85,7 @@ class CampaignName:
     def generation(self, key: CalibrationKey) -> str:
         """Chain of generation runs: ``LATISS/calib/DM-43525/lowerSetTemp/biasGen.20240326a``."""
         name, _, label = str(key).partition("-")
+        name = _GENERATION_NAMES.get(name, name)
         return f"{self._root}/{name}Gen{'-' + label if label else ''}.{self.rerun}"
 
     def verification(self, key: CalibrationKey) -> str:

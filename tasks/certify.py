@@ -13,7 +13,7 @@ from infra.progress import say
 from infra.workspace import Workspace, open_workspace
 from tasks.campaigns.model import CampaignRecord
 from tasks.campaigns.recording import recorded
-from tasks.campaigns.requests import detectors_of
+from tasks.campaigns.priors import detectors_of
 from tasks.campaigns.rounds import ReleaseRound
 from tasks.campaigns.store import load_campaign
 from tasks.gate.approvals import Approval, approvals

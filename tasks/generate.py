@@ -10,8 +10,9 @@ from infra.progress import say
 from infra.storage import ChecksumCache
 from infra.workspace import Workspace, open_workspace
 from tasks.campaigns.model import CampaignRecord
+from tasks.campaigns.priors import prior_calibrations, settings_of
 from tasks.campaigns.recording import recorded
-from tasks.campaigns.requests import generation_request, pipeline_argument, prior_calibrations
+from tasks.campaigns.requests import generation_request, pipeline_argument
 from tasks.campaigns.store import load_campaign
 from tasks.gate.binding import datasets_digest
 from tasks.gate.candidates import contents_now
@@ -46,13 +47,15 @@ def generate_calibration(workspace: Workspace, campaign: CampaignRecord, key: st
             inputs=planned.generation,
         ) as result,
     ):
-        say(f"{key}: combining {len(planned.generation)} exposures")
+        say(f"{key}: making it from {len(planned.generation)} exposures")
         priors = prior_calibrations(workspace, butler, campaign, planned)
         request = generation_request(workspace, campaign, planned, priors)
         outcome = run_pipeline(butler, request)
         made = outcome.outputs.get(planned.key.calibration, ())
         with ChecksumCache.open() as checksums:
             result.digest = datasets_digest(contents_now(butler, made, checksums))
+        if not settings_of(workspace, planned).is_certified:
+            result.outcome = "intermediate"
         result.command = request.command(pipeline=pipeline_argument(request.pipeline))
         result.parameters = {
             "run": outcome.run,

@@ -94,7 +94,7 @@ def open_campaign(
     if not keys:
         wants = "; ".join(f"{one.calibration}: {one.advice}" for one in plan.shortages)
         raise SelectionError(f"nothing can be made from {day_obs}", wants or "see: calprod plan")
-    order = tuple(settings.name for settings in workspace.profile.ordered())
+    order = workspace.profile.ordered()
     words_of_name = (ticket or workspace.profile.campaign.ticket, tag or workspace.profile.campaign.tag)
     opened = workspace.ledger.open_campaign(
         workspace.instrument,

@@ -14,8 +14,9 @@ from infra.settings import load_policy
 from infra.workspace import Workspace, open_workspace
 from tasks.campaigns.expectation import expectation
 from tasks.campaigns.model import CampaignRecord
+from tasks.campaigns.priors import pinned_priors
 from tasks.campaigns.recording import recorded
-from tasks.campaigns.requests import pinned_priors, pipeline_argument, verification_request
+from tasks.campaigns.requests import pipeline_argument, verification_request
 from tasks.campaigns.store import load_campaign
 from tasks.verification.evaluate import evaluate
 from tasks.verification.metrics import metric_rows

@@ -50,14 +50,14 @@ def command(context: click.Context, directory: Path, night: str, full: bool) -> 
     _print_faults(demo.faults, campaign.plan["exposures"])
     console.print()
     print_table(
-        ("calibration", "state", "verdict", "certified in", "image digest"),
+        ("calibration", "state", "verdict", "certified in", "digest"),
         [
             (
                 one["calibration"],
                 one["state"],
                 one["verdict"],
                 ", ".join(one["certified"]),
-                (data["image_digest"] or "unreadable")[:16],
+                (data["digest"] or "unreadable")[:16],
             )
             for one in summary["calibrations"]
             for data in one["datasets"]

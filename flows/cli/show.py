@@ -45,13 +45,13 @@ def command(campaign: str | None, repository: Path, profile: Path | None, as_jso
         title=f"{summary['campaign']}, from {summary['day_obs']} by {summary['producer']}",
     )
     print_table(
-        ("calibration", "detector", "uuid", "image digest"),
+        ("calibration", "detector", "uuid", "digest"),
         [
             (
                 one["calibration"],
                 dataset["detector"],
                 dataset["uuid"],
-                (dataset["image_digest"] or "unreadable")[:16],
+                (dataset["digest"] or "unreadable")[:16],
             )
             for one in summary["calibrations"]
             for dataset in one["datasets"]

@@ -28,6 +28,8 @@ class CalibrationState(StrEnum):
     PLANNED = "planned"
     GENERATING = "generating"
     CANDIDATE = "candidate"
+    INTERMEDIATE = "intermediate"
+    """Made for other calibrations of the campaign; never judged, never certified."""
     VERIFIED = "verified"
     FAILED_VERIFICATION = "failed-verification"
     AWAITING_APPROVAL = "awaiting-approval"
@@ -49,7 +51,8 @@ LEGAL = MappingProxyType(
         None: frozenset({_S.PLANNED}),
         _S.PLANNED: frozenset({_S.PLANNED, _S.GENERATING, _S.WITHDRAWN}),
         # A run that was killed starts again; one that failed goes back to the plan.
-        _S.GENERATING: frozenset({_S.GENERATING, _S.PLANNED, _S.CANDIDATE, _S.WITHDRAWN}),
+        _S.GENERATING: frozenset({_S.GENERATING, _S.PLANNED, _S.CANDIDATE, _S.INTERMEDIATE, _S.WITHDRAWN}),
+        _S.INTERMEDIATE: frozenset({_S.PLANNED, _S.GENERATING, _S.WITHDRAWN}),
         _S.CANDIDATE: frozenset(
             {_S.PLANNED, _S.GENERATING, _S.VERIFIED, _S.FAILED_VERIFICATION, _S.REJECTED, _S.WITHDRAWN}
         ),
@@ -82,7 +85,9 @@ LEGAL = MappingProxyType(
 Extends the life cycle of DMTN-222 by the states between its words.
 """
 
-FINISHED = frozenset({_S.CHAINED, _S.EXPORTED, _S.DEPLOYED, _S.SUPERSEDED, _S.REJECTED, _S.WITHDRAWN})
+FINISHED = frozenset(
+    {_S.CHAINED, _S.EXPORTED, _S.DEPLOYED, _S.SUPERSEDED, _S.REJECTED, _S.WITHDRAWN, _S.INTERMEDIATE}
+)
 """States in which a campaign has nothing more to decide about a calibration."""
 
 _CLAIMS = MappingProxyType(
@@ -91,6 +96,7 @@ _CLAIMS = MappingProxyType(
         ("reopen", "done", None): _S.PLANNED,
         ("generate", "started", None): _S.GENERATING,
         ("generate", "done", None): _S.CANDIDATE,
+        ("generate", "done", "intermediate"): _S.INTERMEDIATE,
         ("generate", "failed", None): _S.PLANNED,
         ("verify", "done", "verified"): _S.VERIFIED,
         ("verify", "done", "failed-verification"): _S.FAILED_VERIFICATION,
@@ -143,7 +149,7 @@ def claimed_state(step: str, status: str, outcome: str | None) -> CalibrationSta
     LedgerError
         If the step must say how it ended and does not, such as a verification without an outcome.
     """
-    claim = _CLAIMS.get((step, status, None)) or _CLAIMS.get((step, status, outcome))
+    claim = _CLAIMS.get((step, status, outcome)) or _CLAIMS.get((step, status, None))
     if claim is None:
         known = [str(key[2]) for key in _CLAIMS if key[:2] == (step, status)]
         if known:

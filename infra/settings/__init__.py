@@ -1,10 +1,12 @@
 """Settings people edit: instrument profiles and verification policies."""
 
+from infra.settings.dependencies import CalibrationDependencies, Dependencies
 from infra.settings.gate import GateSettings
 from infra.settings.loading import (
     builtin_policy,
     builtin_profile,
     builtin_profile_path,
+    load_dependencies,
     load_model,
     load_policy,
     load_profile,
@@ -25,9 +27,11 @@ from infra.settings.selection import QualityLimits, SelectionSettings, Verificat
 
 __all__ = [
     "RULES",
+    "CalibrationDependencies",
     "CalibrationSettings",
     "CampaignSettings",
     "CertificationSettings",
+    "Dependencies",
     "ExecutorSettings",
     "ExportSettings",
     "GateSettings",
@@ -44,6 +48,7 @@ __all__ = [
     "builtin_policy",
     "builtin_profile",
     "builtin_profile_path",
+    "load_dependencies",
     "load_model",
     "load_policy",
     "load_profile",

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from infra.errors import ProfileError, UsageError
 from infra.redaction import redact_text
+from infra.settings.dependencies import Dependencies
 from infra.settings.policy import Policy
 from infra.settings.profile import Profile
 from infra.settings.yaml_lines import LinedDocument, dotted, read_yaml
@@ -20,6 +21,7 @@ __all__ = [
     "builtin_policy",
     "builtin_profile",
     "builtin_profile_path",
+    "load_dependencies",
     "load_model",
     "load_policy",
     "load_profile",
@@ -69,11 +71,30 @@ def load_policy(reference: str | Path, *, beside: str | Path | None = None) -> P
     ProfileError
         Naming the file, the line, the key and what was expected there.
     """
-    text = str(reference)
-    if "/" not in text and not text.endswith((".yaml", ".yml")):
-        return load_model(Policy, _builtin("policies", text, "policy"))
-    path = Path(text)
-    return load_model(Policy, Path(beside).parent / path if beside and not path.is_absolute() else path)
+    return load_model(Policy, _referred("policies", reference, "policy", beside))
+
+
+def load_dependencies(reference: str | Path, *, beside: str | Path | None = None) -> Dependencies:
+    """Read a dependency graph.
+
+    Parameters
+    ----------
+    reference
+        Name of a graph that is shipped, such as ``modern``, or path of a YAML file.
+    beside
+        File that a relative path is relative to: the profile that names the graph.
+
+    Returns
+    -------
+    Dependencies
+        What rests on what, checked.
+
+    Raises
+    ------
+    ProfileError
+        Naming the file, the line, the key and what was expected there.
+    """
+    return load_model(Dependencies, _referred("dependencies", reference, "dependency graph", beside))
 
 
 def builtin_profile(instrument: str) -> Profile:
@@ -122,6 +143,15 @@ def load_model[Model: BaseModel](model: type[Model], path: Path) -> Model:
     messages = [message for _, message in problems]
     more = f" (and {len(messages) - _SHOWN} more)" if len(messages) > _SHOWN else ""
     raise ProfileError("; ".join(messages[:_SHOWN]) + more)
+
+
+def _referred(kind: str, reference: str | Path, noun: str, beside: str | Path | None) -> Path:
+    """Find what a profile refers to: by the name of what is shipped, or by a path beside it."""
+    text = str(reference)
+    if "/" not in text and not text.endswith((".yaml", ".yml")):
+        return _builtin(kind, text, noun)
+    path = Path(text)
+    return Path(beside).parent / path if beside and not path.is_absolute() else path
 
 
 def _builtin(kind: str, name: str, noun: str) -> Path:

@@ -38,7 +38,7 @@ class CalibrationSettings(SettingsModel):
     name: Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_]*$")]
     """Dataset type, such as ``bias``."""
     observation_type: str | None = None
-    """Observation type of its raws, such as ``bias`` or ``flat``; None for one made from other calibrations."""
+    """Observation type of its raws, such as ``bias`` or ``flat``; None for one made from others."""
     per_filter: bool = False
     """Whether there is one for each physical filter."""
     pipeline: str
@@ -47,10 +47,10 @@ class CalibrationSettings(SettingsModel):
     """Pipeline that measures it: a name among those shipped, or a path to a YAML file; None for a bootstrap
     calibration, which serves others of its campaign and is never certified."""
     after: tuple[str, ...] = ()
-    """Calibrations that must be made in the campaign, or found certified, before."""
+    """Calibrations of this profile that must be made in the campaign, or found certified, before."""
     uses: tuple[str, ...] = ()
-    """Calibrations that are applied where the campaign makes them or they are found certified, and left out
-    where they are not."""
+    """Calibrations, of this profile or others, that are applied where the campaign makes them or one is
+    certified, and left out where there is none."""
     selection: SelectionSettings = SelectionSettings()
     """How its exposures are chosen."""
 
@@ -74,7 +74,8 @@ class CalibrationSettings(SettingsModel):
         if self.observation_type is None and self.per_filter:
             raise wrong_at(("per_filter",), "expected false: without raws of its own it has no filter")
         if twice := set(self.after) & set(self.uses):
-            raise wrong_at(("uses",), f"expected {', '.join(sorted(twice))} in 'after' or in 'uses', not both")
+            names = ", ".join(sorted(twice))
+            raise wrong_at(("uses",), f"expected {names} in 'after' or in 'uses', not in both")
         return self
 
 
@@ -147,6 +148,8 @@ class Profile(SettingsModel):
     """Repository that commands use when none is given."""
     policy: str
     """Verification policy: a name among those shipped, or a path beside this file."""
+    dependencies: str = "modern"
+    """What rests on what: a graph among those shipped, or a path beside this file."""
     camera_state_keys: tuple[str, ...]
     """Header cards that must be equal in all exposures of a set; a missing one is said, never skipped."""
     campaign: CampaignSettings = CampaignSettings()
@@ -190,7 +193,8 @@ class Profile(SettingsModel):
 
     def ordered(self) -> tuple[CalibrationSettings, ...]:
         """Return the calibrations so that each comes after those it needs, else in the order of the file."""
-        needs = {entry.name: set(entry.after) for entry in self.calibrations}
+        names = {entry.name for entry in self.calibrations}
+        needs = {entry.name: set(entry.priors) & names for entry in self.calibrations}
         done: list[CalibrationSettings] = []
         while len(done) < len(self.calibrations):
             made = {entry.name for entry in done}

@@ -8,7 +8,7 @@ from lsst.daf.butler import Butler
 
 from infra.butler.repository import datasets_of_run
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
-from tasks.campaigns.requests import detectors_of
+from tasks.campaigns.priors import detectors_of
 from tasks.verification.model import ExposureGroup, PlannedFrame
 
 __all__ = ["Expectation", "expectation"]
@@ -40,7 +40,7 @@ def expectation(butler: Butler, campaign: CampaignRecord, planned: PlannedCalibr
     artefacts = _known_artefacts(campaign, str(planned.key))
     detectors = {*candidates, *detectors_of(butler, campaign.name.instrument, planned.generation)}
     groups = (
-        (ExposureGroup.GENERATION, planned.generation),
+        (ExposureGroup.GENERATION, planned.tested_inputs),
         (ExposureGroup.VERIFICATION, planned.verification),
     )
     frames = tuple(

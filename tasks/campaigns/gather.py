@@ -91,6 +91,9 @@ def wanted_calibrations(workspace: Workspace, names: tuple[str, ...]) -> tuple[C
                 f"it makes {', '.join(settings.name for settings in ordered)}",
             )
     asked = {name.partition("-")[0] for name in names} or known
+    for settings in reversed(ordered):  # a bootstrap calibration is made anew for whatever is made from it
+        if settings.name in asked:
+            asked |= {one.name for one in ordered if one.name in settings.after and not one.is_certified}
     return tuple(settings for settings in ordered if settings.name in asked)
 
 
@@ -152,10 +155,15 @@ def _only(plan: Plan, wanted: tuple[str, ...]) -> Plan:
     """Keep the rows of the calibrations asked for, where one filter of several was named."""
     if not any("-" in name for name in wanted):
         return plan
+    asked = {name.partition("-")[0] for name in wanted}
     keep = {
         row.calibration
         for row in plan.exposures
-        if row.calibration is not None and any(row.calibration.matches(name) for name in wanted)
+        if row.calibration is not None
+        and (
+            row.calibration.calibration not in asked  # what those asked for are made from
+            or any(row.calibration.matches(name) for name in wanted)
+        )
     }
     if not keep:
         raise UsageError(

@@ -1,6 +1,6 @@
 """A campaign as its stages see it: which calibrations, from which exposures, into which collections."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from infra.errors import UsageError
 from infra.ledger import Campaign
 from infra.naming import CalibrationKey, CampaignName, run_timestamp
+from infra.settings import CalibrationSettings
 from tasks.selection.model import Plan
 
 __all__ = ["CampaignRecord", "PlannedCalibration", "campaign_parameters"]
@@ -19,14 +20,27 @@ class PlannedCalibration:
 
     key: CalibrationKey
     generation: tuple[int, ...]
-    """Exposures to combine, sorted."""
+    """Exposures it is made from, sorted."""
     verification: tuple[int, ...]
     """Exposures to test it on besides its inputs, sorted."""
+    derived: bool = False
+    """Whether it reads no raws but the calibrations made from them."""
 
     @property
     def exposures(self) -> tuple[int, ...]:
-        """Every exposure that verification reads, sorted."""
+        """Every exposure that verification reads, sorted.
+
+        One that is made from other calibrations is tested on exposures that made none of them, if there are
+        such: its inputs have been looked at with those calibrations.
+        """
+        if self.derived and self.verification:
+            return self.verification
         return tuple(sorted({*self.generation, *self.verification}))
+
+    @property
+    def tested_inputs(self) -> tuple[int, ...]:
+        """Exposures it is made from that verification reads as well, sorted."""
+        return tuple(sorted(set(self.generation) & set(self.exposures)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +70,7 @@ class CampaignRecord:
                 key=CalibrationKey(entry["calibration"], entry["physical_filter"], entry["label"]),
                 generation=tuple(entry["generation"]),
                 verification=tuple(entry["verification"]),
+                derived=bool(entry.get("derived", False)),
             )
             for entry in parameters["calibrations"]
         )
@@ -109,7 +124,7 @@ class CampaignRecord:
         return f"{self.name.verification(key)}/{self.timestamp}"
 
 
-def campaign_parameters(plan: Plan, order: tuple[str, ...], opened: datetime) -> dict[str, Any]:
+def campaign_parameters(plan: Plan, order: Sequence[CalibrationSettings], opened: datetime) -> dict[str, Any]:
     """Return what the entry that opens a campaign must hold, as JSON values.
 
     Parameters
@@ -117,11 +132,13 @@ def campaign_parameters(plan: Plan, order: tuple[str, ...], opened: datetime) ->
     plan
         The plan of the day.
     order
-        Names of calibrations in the order to make them.
+        Calibrations of the profile in the order to make them.
     opened
         When the campaign is opened (UTC); names its RUNs.
     """
-    keys = sorted(plan.keys(), key=lambda key: (order.index(key.calibration), str(key)))
+    place = {settings.name: position for position, settings in enumerate(order)}
+    derived = {settings.name for settings in order if settings.observation_type is None}
+    keys = sorted(plan.keys(), key=lambda key: (place[key.calibration], str(key)))
     return {
         "timestamp": run_timestamp(opened),
         "calibrations": [
@@ -131,6 +148,7 @@ def campaign_parameters(plan: Plan, order: tuple[str, ...], opened: datetime) ->
                 "label": key.label,
                 "generation": list(plan.generation(key)),
                 "verification": list(plan.verification(key)),
+                "derived": key.calibration in derived,
             }
             for key in keys
         ],

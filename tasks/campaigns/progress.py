@@ -45,10 +45,11 @@ def work_left(
     for planned in campaign.calibrations:
         state = states.get(str(planned.key), CalibrationState.PLANNED)
         settings = workspace.profile.calibration(planned.key.calibration)
-        needs = tuple(key for name in (settings.after if settings else ()) for key in keys_of.get(name, ()))
+        needs = tuple(key for name in (settings.priors if settings else ()) for key in keys_of.get(name, ()))
         generate = state in _TO_GENERATE
-        verify = generate or state is CalibrationState.CANDIDATE
-        if verify:
+        judged = settings is None or settings.is_certified
+        verify = judged and (generate or state is CalibrationState.CANDIDATE)
+        if generate or verify:
             work.append(Work(str(planned.key), generate, verify, needs))
     asked = {str(planned.key) for planned in campaign.select(wanted)}
     for item in reversed(work):  # those that are needed stand before those that need them

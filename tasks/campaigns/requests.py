@@ -1,131 +1,29 @@
 """Pipeline requests of a campaign: which pipeline, over which exposures, searching which collections."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from lsst.daf.butler import Butler
-
 from infra.butler.execution import PipelineRequest
-from infra.butler.priors import certified_prior
-from infra.errors import RepositoryError, UsageError
-from infra.ledger import CalibrationState
-from infra.naming import default_chain, raw_collection
-from infra.settings import CalibrationSettings, load_policy
+from infra.errors import UsageError
+from infra.naming import raw_collection
+from infra.settings import CalibrationSettings, load_dependencies, load_policy
 from infra.workspace import Workspace
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
+from tasks.campaigns.priors import Prior, settings_of
 
 __all__ = [
-    "Prior",
     "check_settings",
-    "detectors_of",
     "exposure_ranges",
     "generation_request",
-    "pinned_priors",
     "pipeline_argument",
     "pipelines_directory",
-    "prior_calibrations",
     "verification_request",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """A calibration that another one needs, pinned when the work was planned."""
-
-    calibration: str
-    """Dataset type."""
-    run: str
-    """RUN that holds it."""
-    uuids: tuple[str, ...]
-    """The datasets; empty for one that the campaign itself makes."""
 
 
 def pipelines_directory() -> Path:
     """Directory of the pipelines that come with calprod."""
     return Path(str(resources.files("deployments"))) / "pipelines"
-
-
-def prior_calibrations(
-    workspace: Workspace, butler: Butler, campaign: CampaignRecord, planned: PlannedCalibration
-) -> tuple[Prior, ...]:
-    """Find every calibration that ``planned`` needs: from this campaign, else the certified one.
-
-    Raises
-    ------
-    RepositoryError
-        One is missing, or the exposures straddle two validity ranges.
-    """
-    settings = workspace.profile.calibration(planned.key.calibration)
-    if settings is None:
-        raise UsageError(
-            f"the profile does not make '{planned.key.calibration}'", f"add it to {workspace.profile_path}"
-        )
-    own = {one.key.calibration: one for one in campaign.calibrations if one.key.physical_filter is None}
-    states = workspace.ledger.states(str(campaign.name))
-    priors: list[Prior] = []
-    for name in settings.after:
-        if name in own:
-            if states.get(name) is CalibrationState.REJECTED:
-                raise RepositoryError(
-                    f"{planned.key} of {campaign.name} needs its {name}, which was rejected",
-                    "make both anew with: calprod run --new",
-                )
-            priors.append(Prior(name, campaign.generation_run(own[name].key), ()))
-        else:
-            priors.extend(_certified(butler, name, campaign, planned))
-    return tuple(priors)
-
-
-def pinned_priors(
-    workspace: Workspace, butler: Butler, campaign: CampaignRecord, planned: PlannedCalibration
-) -> tuple[Prior, ...]:
-    """Return the calibrations that ``planned`` was made with, whatever has been certified since."""
-    entries = workspace.ledger.entries(
-        campaign=str(campaign.name), step="generate", calibration=str(planned.key)
-    )
-    done = [entry for entry in entries if entry.status == "done"]
-    if not done:
-        return prior_calibrations(workspace, butler, campaign, planned)
-    return tuple(
-        Prior(one["calibration"], one["run"], tuple(one["uuids"])) for one in done[-1].parameters["priors"]
-    )
-
-
-def _certified(
-    butler: Butler, name: str, campaign: CampaignRecord, planned: PlannedCalibration
-) -> Iterable[Prior]:
-    instrument = campaign.name.instrument
-    runs: dict[str, list[str]] = {}
-    for detector in detectors_of(butler, instrument, planned.generation):
-        ref = certified_prior(
-            butler,
-            name,
-            default_chain(instrument),
-            planned.exposures,
-            instrument=instrument,
-            detector=detector,
-        )
-        if ref is None:
-            raise RepositoryError(
-                f"{planned.key} needs a {name} for detector {detector}: the campaign makes none and"
-                f" {default_chain(instrument)} holds none that is valid at its exposures",
-                f"make the {name} in the same campaign, or certify one first",
-            )
-        runs.setdefault(ref.run, []).append(str(ref.id))
-    return [Prior(name, run, tuple(uuids)) for run, uuids in runs.items()]
-
-
-def detectors_of(butler: Butler, instrument: str, exposures: tuple[int, ...]) -> tuple[int, ...]:
-    """Detectors that have a raw of the exposures."""
-    with butler.query() as query:
-        rows = query.join_dataset_search("raw", raw_collection(instrument)).where(
-            f"exposure IN ({', '.join(map(str, exposures))})", instrument=instrument
-        )
-        return tuple(
-            sorted({int(data_id["detector"]) for data_id in rows.data_ids(["detector", "exposure"])})
-        )
 
 
 def generation_request(
@@ -134,7 +32,8 @@ def generation_request(
     """Return the request that makes a calibration."""
     return PipelineRequest(
         pipeline=_pipeline(workspace, planned, verification=False),
-        where=_where(campaign, planned, planned.generation),
+        # One that is made from others reads no exposure; what it reads lies in their RUNs.
+        where=_where(campaign, planned, () if planned.derived else planned.generation),
         inputs=(*_runs(priors), raw_collection(campaign.name.instrument)),
         output=campaign.name.generation(planned.key),
         output_run=campaign.generation_run(planned.key),
@@ -159,7 +58,7 @@ def verification_request(
 
 
 def check_settings(workspace: Workspace) -> None:
-    """Refuse a profile that names a policy or pipeline that is not there, before anything is made by it.
+    """Refuse a profile that names what is not there, before anything is made by it.
 
     Raises
     ------
@@ -167,8 +66,16 @@ def check_settings(workspace: Workspace) -> None:
         Names the profile and what is missing.
     """
     load_policy(workspace.profile.policy, beside=workspace.profile_path)
+    graph = load_dependencies(workspace.profile.dependencies, beside=workspace.profile_path)
     for settings in workspace.profile.calibrations:
-        for verification in (False, True):
+        for name in settings.uses:
+            if name not in graph.calibrations and workspace.profile.calibration(name) is None:
+                raise UsageError(
+                    f"{workspace.profile_path}: {settings.name} uses '{name}', and nothing is called that",
+                    f"name one of {', '.join(graph.calibrations)}",
+                )
+    for settings in workspace.profile.calibrations:
+        for verification in (False, True) if settings.is_certified else (False,):
             _named_pipeline(workspace, settings, verification=verification)
 
 
@@ -177,7 +84,9 @@ def _runs(priors: tuple[Prior, ...]) -> tuple[str, ...]:
 
 
 def _where(campaign: CampaignRecord, planned: PlannedCalibration, exposures: tuple[int, ...]) -> str:
-    where = f"instrument='{campaign.name.instrument}' AND exposure IN ({exposure_ranges(exposures)})"
+    where = f"instrument='{campaign.name.instrument}'"
+    if exposures:
+        where += f" AND exposure IN ({exposure_ranges(exposures)})"
     if planned.key.physical_filter is not None:
         where += f" AND physical_filter='{planned.key.physical_filter}'"
     return where
@@ -195,14 +104,14 @@ def exposure_ranges(exposures: tuple[int, ...]) -> str:
 
 
 def _pipeline(workspace: Workspace, planned: PlannedCalibration, *, verification: bool) -> Path:
-    settings = workspace.profile.calibration(planned.key.calibration)
-    assert settings is not None  # prior_calibrations was asked first
-    return _named_pipeline(workspace, settings, verification=verification)
+    return _named_pipeline(workspace, settings_of(workspace, planned), verification=verification)
 
 
 def _named_pipeline(workspace: Workspace, settings: CalibrationSettings, *, verification: bool) -> Path:
     """Find a pipeline by the name or path the profile gives."""
     reference = settings.verification_pipeline if verification else settings.pipeline
+    if reference is None:
+        raise UsageError(f"{settings.name} has no verification_pipeline in {workspace.profile_path}")
     if reference.endswith((".yaml", ".yml")):
         path = (workspace.profile_path.parent / reference).resolve()
     else:

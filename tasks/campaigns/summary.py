@@ -4,7 +4,7 @@ from typing import Any
 
 from lsst.daf.butler import Butler, DatasetRef
 
-from infra.butler.images import image_digest, read_calibration
+from infra.butler.contents import content_digest
 from infra.butler.repository import datasets_of_run, open_butler
 from infra.errors import RepositoryError
 from infra.workspace import Workspace
@@ -36,7 +36,7 @@ def campaign_summary(workspace: Workspace, campaign: CampaignRecord) -> dict[str
                             "detector": int(ref.dataId["detector"]),
                             "physical_filter": planned.key.physical_filter,
                             "uuid": str(ref.id),
-                            **_image(butler, ref),
+                            **_content(butler, ref),
                         }
                         for ref in refs
                     ],
@@ -61,12 +61,12 @@ def campaign_summary(workspace: Workspace, campaign: CampaignRecord) -> dict[str
     }
 
 
-def _image(butler: Butler, ref: DatasetRef) -> dict[str, str | None]:
-    """Return the digest of an image, or what is wrong with its file."""
+def _content(butler: Butler, ref: DatasetRef) -> dict[str, str | None]:
+    """Return the digest of what a dataset says, or what is wrong with its file."""
     try:
-        return {"image_digest": image_digest(read_calibration(butler, ref)), "problem": None}
+        return {"digest": content_digest(butler, ref), "problem": None}
     except RepositoryError as error:
-        return {"image_digest": None, "problem": str(error)}
+        return {"digest": None, "problem": str(error)}
 
 
 def _certified(workspace: Workspace, campaign: CampaignRecord, key: str) -> list[str]:

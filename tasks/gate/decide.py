@@ -146,7 +146,7 @@ def refuse_rejected_priors(workspace: Workspace, campaign: CampaignRecord, keys:
     }
     for key in keys:
         settings = workspace.profile.calibration(campaign.calibration(key).key.calibration)
-        if wrong := rejected & set(settings.after if settings else ()):
+        if wrong := rejected & set(settings.priors if settings else ()):
             raise GateError(
                 f"{key} of {campaign.name} was made with its {', '.join(sorted(wrong))}, which was rejected",
                 "reject it as well, and make both anew with: calprod run --new",

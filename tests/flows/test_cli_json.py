@@ -33,7 +33,7 @@ def test_show_json(produced_template: Place) -> None:
             "failures",
         }
         (dataset,) = one["datasets"]
-        assert re.fullmatch(r"[0-9a-f]{64}", dataset["image_digest"])
+        assert re.fullmatch(r"[0-9a-f]{64}", dataset["digest"])
         assert re.fullmatch(r"[0-9a-f-]{36}", dataset["uuid"])
         assert bool(one["failures"]) == (one["verdict"] == "failed-verification")
         for test in one["failures"]:

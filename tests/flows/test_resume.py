@@ -60,7 +60,7 @@ def final_state(place: Place) -> dict[str, object]:
     return {
         "states": {one["calibration"]: one["state"] for one in summary["calibrations"]},
         "digests": {
-            one["calibration"]: one["datasets"][0]["image_digest"] for one in summary["calibrations"]
+            one["calibration"]: one["datasets"][0]["digest"] for one in summary["calibrations"]
         },
         "verdicts": {one["calibration"]: one["verdict"] for one in summary["calibrations"]},
         "failures": {one["calibration"]: one["failures"] for one in summary["calibrations"]},

@@ -44,7 +44,7 @@ def test_approved_calibrations_reach_the_site(produced: Place) -> None:
             ref = site.get_dataset(one["datasets"][0]["uuid"])
             path = Path(site.getURI(ref).ospath)
             assert stat.S_IMODE(path.stat().st_mode) == 0o640, key
-    assert digests(produced) == {key: one["datasets"][0]["image_digest"] for key, one in before.items()}
+    assert digests(produced) == {key: one["datasets"][0]["digest"] for key, one in before.items()}
 
     comparison = json.loads(calprod("compare", "-b", produced.repository, "--json").must().out)
     assert comparison.keys() == {"match", "sites", "differences", "permissions"}

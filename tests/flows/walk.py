@@ -163,7 +163,7 @@ def show(place: Place, campaign: str = CAMPAIGN) -> dict[str, dict]:
 def digests(place: Place, campaign: str = CAMPAIGN) -> dict[str, str]:
     """Return the digest of each combined image."""
     return {
-        key: one["datasets"][0]["image_digest"]
+        key: one["datasets"][0]["digest"]
         for key, one in show(place, campaign).items()
         if one["datasets"]
     }
