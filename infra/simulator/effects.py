@@ -156,7 +156,7 @@ class Nonlinearity(SettingsModel):
 
 
 class Crosstalk(SettingsModel):
-    """Linear crosstalk between amplifiers read at the same moment."""
+    """Crosstalk between amplifiers read at the same moment."""
 
     neighbour: float = 3.0e-4
     """Mean coefficient between neighbouring amplifiers of one half."""
@@ -164,6 +164,8 @@ class Crosstalk(SettingsModel):
     """Mean coefficient between all others."""
     scatter: NonNegative = 0.3
     """Fractional scatter of the coefficients."""
+    quadratic: float = 0.0
+    """Mean coefficient of the square of the signal between neighbours (1/electron); 0 between all others."""
 
 
 class DeferredCharge(SettingsModel):

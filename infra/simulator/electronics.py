@@ -30,7 +30,9 @@ def bend_response(signal: FloatArray, coefficients: FloatArray) -> FloatArray:
     return np.asarray(signal - coefficients[:, np.newaxis, np.newaxis] * signal**2)
 
 
-def add_crosstalk(signal: FloatArray, coefficients: FloatArray, gain: FloatArray) -> FloatArray:
+def add_crosstalk(
+    signal: FloatArray, coefficients: FloatArray, gain: FloatArray, quadratic: FloatArray | None = None
+) -> FloatArray:
     """Return the signal with what leaks over from the amplifiers read at the same moment.
 
     Parameters
@@ -41,9 +43,14 @@ def add_crosstalk(signal: FloatArray, coefficients: FloatArray, gain: FloatArray
         Fraction of the source's electrons seen in the target, [source, target].
     gain
         Electron/adu.
+    quadratic
+        Coefficient of the square of the source's electrons (1/electron), [source, target].
     """
     in_adu = coefficients * gain[:, np.newaxis] / gain[np.newaxis, :]
-    return np.asarray(signal + np.tensordot(in_adu.T, signal, axes=1))
+    disturbed = signal + np.tensordot(in_adu.T, signal, axes=1)
+    if quadratic is not None and quadratic.any():
+        disturbed += np.tensordot((quadratic * gain[:, np.newaxis] ** 2 / gain).T, signal**2, axes=1)
+    return np.asarray(disturbed)
 
 
 def draw_row_drift(rng: np.random.Generator, shape: tuple[int, int], settings: RowDrift) -> FloatArray:

@@ -20,6 +20,7 @@ from infra.simulator.random_streams import random_stream
 from infra.simulator.scheduled import Conditions, ScheduledExposure
 from infra.simulator.sensor import SensorTruth
 from infra.simulator.specification import NightSpec
+from infra.simulator.spots import Spot, draw_spots, spot_image
 
 __all__ = ["SimulatedCamera"]
 
@@ -68,6 +69,13 @@ class SimulatedCamera:
         scatter = illumination.lamp_jitter * self._stream("lamp", exposure).standard_normal()
         return float(rate * conditions.exposure_time * conditions.lamp_factor * (1.0 + scatter))
 
+    def spots(self, exposure: ScheduledExposure) -> tuple[Spot, ...]:
+        """Return the sources seen in an exposure; none unless it is of an object."""
+        conditions = exposure.conditions
+        if conditions.type != "object" or conditions.spots is None:
+            return ()
+        return draw_spots(self._stream("spots", exposure), self.sensor.layout, conditions.spots)
+
     def expose(self, exposure: ScheduledExposure) -> NDArray[np.int32]:
         """Return the raw segments in readout order, by HDU, shape [n_amplifiers, naxis2, naxis1]."""
         segments = self._to_segments(self._collect(exposure))
@@ -104,6 +112,9 @@ class SimulatedCamera:
         expected = self.sensor.dark_rate * (conditions.dark_time * warmth)
         if level := self.light_level(exposure):
             expected += level * self.flat(conditions.physical_filter, conditions.dust_shift)
+        if conditions.spots is not None and conditions.type == "object":
+            seen = spot_image(self.spots(exposure), self.sensor.layout, conditions.spots)
+            expected += seen * self.flat(conditions.physical_filter, conditions.dust_shift)
         if conditions.leak:
             expected += conditions.leak * leak_pattern(shape) * self.sensor.defects.response
         if conditions.corner_glow:
@@ -133,7 +144,7 @@ class SimulatedCamera:
         for name in conditions.dead_amplifiers:
             signal[self._index(name)] = 0.0
         if effects.crosstalk is not None:
-            signal = add_crosstalk(signal, sensor.crosstalk, gain)
+            signal = add_crosstalk(signal, sensor.crosstalk, gain, sensor.crosstalk_quadratic)
         return self._add_bias_and_noise(signal, exposure)
 
     def _add_bias_and_noise(self, signal: FloatArray, exposure: ScheduledExposure) -> FloatArray:

@@ -11,7 +11,7 @@ __all__ = ["FAULT_NAMES", "Fault", "StateKey"]
 type StateKey = Literal["SEQNAME", "SEQFILE", "SEQCKSUM", "ODP", "AP0_RC", "TEMP_SET"]
 type Positive = Annotated[float, Field(gt=0)]
 type Index = Annotated[int, Field(ge=0)]
-type ObservationType = Literal["bias", "dark", "flat"]
+type ObservationType = Literal["bias", "dark", "flat", "object"]
 
 
 class PlantedInExposures(SettingsModel):
@@ -32,7 +32,7 @@ class Mislabelled(PlantedInExposures):
     """The header says what the set says; the light on the sensor is that of another type, filter or both."""
 
     fault: Literal["mislabelled"]
-    true_type: ObservationType | None = None
+    true_type: Literal["bias", "dark", "flat"] | None = None
     """What the exposure really is."""
     true_filter: str | None = None
     """Physical filter that was really in the beam."""

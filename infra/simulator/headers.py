@@ -86,7 +86,7 @@ def _times(exposure: ScheduledExposure) -> _Values:
 
 
 def _site_and_pointing(exposure: ScheduledExposure) -> _Values:
-    """Observatory, telescope and dome: parked in front of the flat-field screen, all closed."""
+    """Observatory, telescope and dome: before the flat-field screen and closed, unless an object is seen."""
     return {
         **{"INSTRUME": "LATISS", "TELESCOP": "LSST AuxTelescope"},
         **{"OBS-LONG": -70.7476862, "OBS-LAT": -30.2447889, "OBS-ELEV": 2663.0},
@@ -99,6 +99,16 @@ def _site_and_pointing(exposure: ScheduledExposure) -> _Values:
         **{"SHUTLOWR": 0.0, "SHUTUPPR": 0.0, "VIGNETTE": "FULLY", "VIGN_MIN": "FULLY", "WCSAXES": None},
         **dict.fromkeys(f"{key}{axis}" for key in ("CTYPE", "CUNIT", "CRVAL", "CRPIX") for axis in (1, 2)),
         **dict.fromkeys(("CD1_1", "CD1_2", "CD2_1", "CD2_2", "EQUINOX")),
+        **(_on_sky() if exposure.declared_type == "object" else {}),
+    }
+
+
+def _on_sky() -> _Values:
+    """Say that the telescope tracks the star cluster by which LATISS's crosstalk was measured."""
+    return {
+        **{"OBJECT": "NGC 4755", "TRACKSYS": "RADEC", "RADESYS": "ICRS", "RA": 193.415, "DEC": -60.371},
+        **{"RASTART": 193.415, "DECSTART": -60.371, "RAEND": 193.415, "DECEND": -60.371},
+        **{"SHUTLOWR": 100.0, "SHUTUPPR": 100.0, "VIGNETTE": "NO", "VIGN_MIN": "NO"},
     }
 
 

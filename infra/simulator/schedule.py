@@ -5,6 +5,7 @@ import datetime
 from infra.simulator.faults import plant
 from infra.simulator.scheduled import Conditions, ScheduledExposure
 from infra.simulator.specification import NightSpec, SetSpec
+from infra.simulator.spots import Spots
 
 __all__ = ["schedule_night"]
 
@@ -74,6 +75,7 @@ def _clean_exposure(
             dark_time=dark_time,
             stripes=artefact.stripes if artefact else 0.0,
             corner_glow=artefact.corner_glow if artefact else 0.0,
+            spots=a_set.spots or Spots() if a_set.type == "object" else None,
         ),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from infra.simulator.fault_models import ObservationType
 from infra.simulator.specification import CameraState
+from infra.simulator.spots import Spots
 
 __all__ = ["Conditions", "ScheduledExposure"]
 
@@ -43,6 +44,8 @@ class Conditions:
         Fraction of the file that is there.
     foreign
         Whether the file is of another camera.
+    spots
+        Sources seen in an object exposure.
     """
 
     type: ObservationType
@@ -63,6 +66,7 @@ class Conditions:
     nan_fraction: float = 0.0
     kept_bytes: float = 1.0
     foreign: bool = False
+    spots: Spots | None = None
 
 
 @dataclass(frozen=True, slots=True)

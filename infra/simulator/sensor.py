@@ -73,6 +73,8 @@ class SensorTruth:
         Coefficient (1/adu), shape [n_amplifiers].
     crosstalk
         Fraction of the source's electrons seen in the target, shape [source, target].
+    crosstalk_quadratic
+        Coefficient of the square of the source's electrons (1/electron), shape [source, target].
     """
 
     layout: DetectorLayout
@@ -87,6 +89,7 @@ class SensorTruth:
     defects: DefectTruth
     nonlinearity: FloatArray
     crosstalk: FloatArray
+    crosstalk_quadratic: FloatArray
 
 
 def draw_sensor(detector: DetectorModel, segment: SegmentModel, effects: CameraEffects) -> SensorTruth:
@@ -114,6 +117,7 @@ def draw_sensor(detector: DetectorModel, segment: SegmentModel, effects: CameraE
     electronics, nonlinearity = effects.electronics, effects.nonlinearity
     bias, bias_columns, bias_rows = _draw_bias(effects.bias_structure, layout, segment, effects.seed)
     defects = _draw_defects(effects.defects, layout, effects.seed)
+    crosstalk, crosstalk_quadratic = _draw_crosstalk(effects.crosstalk, layout, effects.seed)
     dark_rate = _draw_dark(effects.dark_current, layout, effects.seed) + defects.extra_dark_rate
     return SensorTruth(
         layout=layout,
@@ -129,7 +133,8 @@ def draw_sensor(detector: DetectorModel, segment: SegmentModel, effects: CameraE
         nonlinearity=np.zeros(n_amplifiers)
         if nonlinearity is None
         else nonlinearity.coefficient * scattered("nonlinearity", 1.0, nonlinearity.scatter),
-        crosstalk=_draw_crosstalk(effects.crosstalk, layout, effects.seed),
+        crosstalk=crosstalk,
+        crosstalk_quadratic=crosstalk_quadratic,
     )
 
 
@@ -201,14 +206,17 @@ def _draw_columns(rng: np.random.Generator, layout: DetectorLayout, count: int) 
     return np.array(runs, dtype=np.int64).reshape(-1, 3)
 
 
-def _draw_crosstalk(crosstalk: Crosstalk | None, layout: DetectorLayout, seed: int) -> FloatArray:
-    """Crosstalk coefficients [source, target]; no amplifier disturbs itself."""
+def _draw_crosstalk(
+    crosstalk: Crosstalk | None, layout: DetectorLayout, seed: int
+) -> tuple[FloatArray, FloatArray]:
+    """Linear and quadratic crosstalk coefficients [source, target]; no amplifier disturbs itself."""
     boxes = [amplifier.image_box for amplifier in layout.amplifiers]
     if crosstalk is None:
-        return np.zeros((len(boxes), len(boxes)))
+        return np.zeros((len(boxes), len(boxes))), np.zeros((len(boxes), len(boxes)))
     near = np.array([[a.y0 == b.y0 and abs(a.x0 - b.x0) == a.width for b in boxes] for a in boxes])
     mean = np.where(near, crosstalk.neighbour, crosstalk.other)
     rng = random_stream(seed, "crosstalk", layout.id)
     coefficients = mean * (1.0 + crosstalk.scatter * rng.standard_normal(mean.shape))
+    quadratic = crosstalk.quadratic * near * (1.0 + crosstalk.scatter * rng.standard_normal(mean.shape))
     np.fill_diagonal(coefficients, 0.0)
-    return np.asarray(coefficients)
+    return np.asarray(coefficients), np.asarray(quadratic)

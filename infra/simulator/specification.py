@@ -11,6 +11,7 @@ from infra.instruments.geometry import DetectorModel, SegmentModel
 from infra.settings.base import DayObs, SettingsModel, wrong_at
 from infra.simulator.effects import CameraEffects
 from infra.simulator.fault_models import Fault, Mislabelled, ObservationType
+from infra.simulator.spots import Spots
 
 __all__ = ["CameraState", "FirstExposureArtefact", "NightSpec", "SegmentSize", "SetSpec"]
 
@@ -97,6 +98,8 @@ class SetSpec(SettingsModel):
     """State of the camera; the night's when null."""
     first_exposure: FirstExposureArtefact | None = None
     """Artefact of the first exposure; none when null."""
+    spots: Spots | None = None
+    """Sources of a set of type object; those of the defaults when null."""
 
     @model_validator(mode="after")
     def _one_way_to_give_times(self) -> Self:
@@ -108,6 +111,8 @@ class SetSpec(SettingsModel):
             raise ValueError("a bias has no exposure time")
         if self.type != "bias" and not all(self.times):
             raise ValueError(f"a {self.type} needs an exposure time above 0")
+        if self.spots is not None and self.type != "object":
+            raise ValueError(f"a {self.type} shows no spots; the type of such a set is object")
         return self
 
     @property

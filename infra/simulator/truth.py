@@ -18,6 +18,7 @@ __all__ = [
     "ExposureTruth",
     "NightTruth",
     "PlantedFault",
+    "SpotTruth",
     "load_truth",
     "record_truth",
     "write_truth",
@@ -48,6 +49,19 @@ class AmplifierTruth(_TruthModel):
     """Coefficient (1/adu): measured = true - coefficient * true**2."""
 
 
+class SpotTruth(_TruthModel):
+    """One source of an exposure."""
+
+    amplifier: str
+    """Amplifier it lies on."""
+    y: float
+    """Row in the assembled detector (pixel)."""
+    x: float
+    """Column in the assembled detector (pixel)."""
+    peak: float
+    """Signal at its centre (electron)."""
+
+
 class ExposureTruth(_TruthModel):
     """One exposure."""
 
@@ -75,6 +89,8 @@ class ExposureTruth(_TruthModel):
     """True time during which dark current was collected (s)."""
     level: float
     """Mean signal of the lamp (electron)."""
+    spots: tuple[SpotTruth, ...] = ()
+    """Sources of an object exposure."""
     faults: tuple[str, ...]
     """Names of the faults planted in it."""
 
@@ -124,7 +140,8 @@ class NightTruth(_TruthModel):
         name
             "bias" (adu, after both overscan corrections), "dark" (electron/s), "flat-<physical filter>" (mean
             1 over sound pixels), "defects" (1 hot, 2 dead, 4 hot column, 8 dead column, summed), "crosstalk"
-            ([source, target], of electrons), "a-matrix" (1/electron, [serial lag][parallel lag]).
+            ([source, target], of electrons), "crosstalk-quadratic" (1/electron), "a-matrix" (1/electron,
+            [serial lag][parallel lag]).
         """
         path = self.directory / TRUTH_DIRECTORY / f"{name}.fits"
         if not path.exists():
@@ -186,6 +203,10 @@ def _record_exposure(camera: SimulatedCamera, exposure: ScheduledExposure) -> Ex
         exposure_time=conditions.exposure_time,
         dark_time=conditions.dark_time,
         level=camera.light_level(exposure),
+        spots=tuple(
+            SpotTruth(amplifier=one.amplifier, y=one.y, x=one.x, peak=one.peak)
+            for one in camera.spots(exposure)
+        ),
         faults=exposure.faults,
     )
 
@@ -202,10 +223,13 @@ def write_truth(camera: SimulatedCamera, truth: NightTruth) -> None:
             flags[y0:y1, x] += bit
     images = {"bias": sensor.bias, "dark": sensor.dark_rate, "defects": flags, "crosstalk": sensor.crosstalk}
     units = {"bias": "adu", "dark": "electron/s"}
+    if sensor.crosstalk_quadratic.any():
+        images["crosstalk-quadratic"] = sensor.crosstalk_quadratic
+        units["crosstalk-quadratic"] = "1/electron"
     if (brighter_fatter := camera.specification.camera.brighter_fatter) is not None:
         images["a-matrix"] = np.array(brighter_fatter.a_matrix)
         units["a-matrix"] = "1/electron"
-    for name in {item.true_filter for item in truth.exposures if item.true_type == "flat"}:
+    for name in {item.true_filter for item in truth.exposures if item.true_type in ("flat", "object")}:
         images[f"flat-{name}"] = camera.flat(name)
     for name, image in images.items():
         stream = io.BytesIO()

@@ -58,7 +58,7 @@ def test_faults_night_plants_every_fault_there_is():
         (("count: 5}", "cuont: 5}"), 3, "sets[0].cuont", "did you mean 'count'"),
         (("    exposure_time: 2.0\n", ""), 4, "sets[1]", "a flat needs an exposure time"),
         (("SDSSr_65mm~empty", "SDSSr"), 8, "sets[1].filter", "physical filter of LATISS"),
-        (("type: flat", "type: object"), 5, "sets[1].type", "'bias', 'dark' or 'flat'"),
+        (("type: flat", "type: sky"), 5, "sets[1].type", "'bias', 'dark', 'flat' or 'object'"),
         (("fault: saturated", "fault: saturatd"), 10, "faults[0]", "saturatd"),
         (("set: flat", "set: falt"), 10, "faults[0].set", "one of the sets bias, flat"),
         (("index: 2", "index: 5"), 10, "faults[0].index", "an index below 5"),
