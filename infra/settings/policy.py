@@ -35,8 +35,12 @@ class PolicyTest(SettingsModel):
     """Kind of comparison; one of `RULES`."""
     level: Literal["amplifier", "detector", "exposure", "run"]
     """What is tested."""
+    subject: Literal["exposure", "product"] = "exposure"
+    """Whether exposures under the calibration are tested, or the calibration itself."""
     statistic: str
     """Quantity compared, such as ``NOISE``."""
+    reference: str | None = None
+    """Quantity it is compared with, such as ``NOMINAL_GAIN``, where the rule wants one."""
     parameters: dict[str, float] = Field(default_factory=dict)
     """Limits by name, as the rule defines them."""
     versions: tuple[LimitVersion, ...] = ()
@@ -49,6 +53,9 @@ class PolicyTest(SettingsModel):
     """``error`` fails the calibration; ``warning`` only tells."""
     applies_to: tuple[Literal["generation", "verification"], ...] = ("generation", "verification")
     """Which group of exposures is tested."""
+    allowed_failures: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
+    """Fraction of a detector's amplifiers that may fail. Up to it each failure is a warning; above it all
+    count, and so does one more result, of the detector, under the same name. None for no such result."""
 
     def parameters_for(self, state: Mapping[str, object] | None = None) -> Mapping[str, float]:
         """Return the limits for a configuration of the camera.
@@ -123,13 +130,17 @@ class Policy(SettingsModel):
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
-        seen: set[tuple[str, str, str]] = set()
+        seen: set[tuple[str, str, str, str]] = set()
         for position, test in enumerate(self.tests):
             _check_parameters(test, ("tests", position))
-            key = (test.calibration, test.test, test.level)
-            if key in seen:
-                raise wrong_at(("tests", position, "test"), f"expected each test once, {key} stands above")
-            seen.add(key)
+            _check_subject(test, ("tests", position))
+            for level in _result_levels(test):
+                key = (test.calibration, test.test, test.subject, level)
+                if key in seen:
+                    raise wrong_at(
+                        ("tests", position, "test"), f"expected each test once, {key} stands above"
+                    )
+                seen.add(key)
         for position, waiver in enumerate(self.waivers):
             named = [test for test in self.tests if waiver.calibration in (None, test.calibration)]
             if not named:
@@ -158,12 +169,31 @@ def matches(wanted: Mapping[str, StateValue], state: Mapping[str, object]) -> bo
     return all(key in state and str(state[key]) == str(value) for key, value in wanted.items())
 
 
+def _result_levels(test: PolicyTest) -> tuple[str, ...]:
+    """Return the levels at which a test has results; one that allows failures sums them up by detector."""
+    if test.allowed_failures is None:
+        return (test.level,)
+    return (test.level, "detector" if test.level == "amplifier" else "run of a detector")
+
+
+def _check_subject(test: PolicyTest, location: tuple[str | int, ...]) -> None:
+    if test.subject == "product" and test.level not in ("amplifier", "detector"):
+        raise wrong_at((*location, "level"), "expected amplifier or detector, as a product has no exposures")
+    if test.subject == "product" and "applies_to" in test.model_fields_set:
+        raise wrong_at((*location, "applies_to"), "expected nothing, as a product has no groups of exposures")
+    if test.allowed_failures is not None and test.level not in ("amplifier", "run"):
+        raise wrong_at((*location, "allowed_failures"), "expected only with a test of amplifiers")
+
+
 def _check_parameters(test: PolicyTest, location: tuple[str | int, ...]) -> None:
     rule = RULES.get(test.rule)
     if rule is None:
         near = get_close_matches(test.rule, RULES, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"one of {', '.join(RULES)}"
         raise wrong_at((*location, "rule"), f"expected a known rule, not '{test.rule}'; {hint}")
+    if rule.needs_reference != (test.reference is not None):
+        wanted = "the statistic to compare with" if rule.needs_reference else "nothing"
+        raise wrong_at((*location, "reference"), f"expected {wanted} for {test.rule}")
     allowed = (*rule.required, *rule.optional)
     places: list[tuple[tuple[str | int, ...], dict[str, float]]] = [(("parameters",), test.parameters)]
     places += [(("versions", n, "parameters"), version.parameters) for n, version in enumerate(test.versions)]
@@ -177,5 +207,5 @@ def _check_parameters(test: PolicyTest, location: tuple[str | int, ...]) -> None
     missing = [name for name in rule.required if name not in test.parameters]
     if missing:
         raise wrong_at((*location, "parameters"), f"expected {', '.join(missing)}, which {test.rule} needs")
-    if rule.optional and not rule.required and not test.parameters:
+    if rule.optional and not (rule.required or rule.needs_reference or test.parameters):
         raise wrong_at((*location, "parameters"), f"expected at least one of {', '.join(rule.optional)}")

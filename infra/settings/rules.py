@@ -20,6 +20,8 @@ class Rule:
     """Parameters a policy must give."""
     optional: tuple[str, ...] = ()
     """Parameters a policy may give."""
+    needs_reference: bool = False
+    """Whether a policy must name the statistic that x is compared with."""
 
 
 RULES = MappingProxyType(
@@ -43,6 +45,13 @@ RULES = MappingProxyType(
         ),
         "scatter_within": Rule("0 ≤ x / mean ≤ maximum", required=("maximum",)),
         "value_within": Rule("minimum ≤ x ≤ maximum", optional=("minimum", "maximum")),
+        "at_least": Rule("x ≥ minimum", required=("minimum",)),
+        "count_at_most": Rule("x ≤ maximum, a whole number", required=("maximum",)),
+        "fraction_within": Rule("|x / reference − 1| ≤ tolerance", ("tolerance",), needs_reference=True),
+        "at_most_reference": Rule("x ≤ reference + tolerance", optional=("tolerance",), needs_reference=True),
+        "at_least_reference": Rule(
+            "x ≥ reference − tolerance", optional=("tolerance",), needs_reference=True
+        ),
     }
 )
 """Rule by name; x is the statistic the test names."""

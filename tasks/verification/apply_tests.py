@@ -1,8 +1,8 @@
 """The policy's tests applied to amplifiers, detectors, runs and exposures."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,17 +14,29 @@ from tasks.verification.model import (
     ExposureGroup,
     ExposureStatistics,
     Outcome,
-    Severity,
     StatisticValues,
     TestResult,
     calibration_type,
 )
+from tasks.verification.results import allowance_rule, softened_by_allowance, test_result
 from tasks.verification.rules import RuleResult, Subject, apply_rule
 
 __all__ = ["MINIMUM_REFERENCE", "RANGE_SUFFIX", "RecordTests", "exposure_results"]
 
 MINIMUM_REFERENCE = 3
 """Fewest exposures whose scatter says anything."""
+
+PROCESSING = PolicyTest(
+    calibration="any",
+    test="PROCESSING",
+    rule="no_processing_failure",
+    level="amplifier",
+    subject="product",
+    statistic="PROCESSING",
+    unit="",
+    source="a calibration that could not be made is no calibration",
+)
+"""The test every calibration has of each of its amplifiers, asked for by the policy or not."""
 
 RANGE_SUFFIX = "_RANGE"
 """At run level ``MEAN_RANGE`` is the 5 to 95 percentile range of ``MEAN`` over the exposures, and so on."""
@@ -45,9 +57,8 @@ class RecordTests:
 
     @cached_property
     def amplifiers(self) -> tuple[str, ...]:
-        """Every amplifier seen in any exposure, so that one missing in some is noticed there."""
-        names = (name for exposure in self.record.exposures for name in exposure.amplifiers)
-        return tuple(dict.fromkeys(names))
+        """Every amplifier seen anywhere, so that one missing in some exposures is noticed there."""
+        return self.record.amplifiers
 
     @cached_property
     def scatters(self) -> dict[tuple[str, str], float]:
@@ -55,7 +66,7 @@ class RecordTests:
         statistics = {
             test.statistic
             for test in self.policy.tests_of(calibration_type(self.calibration))
-            if test.level == "amplifier" and test.rule == "mean_near_zero"
+            if test.level == "amplifier" and test.rule == "mean_near_zero" and test.subject == "exposure"
         }
         return {
             (statistic, name): self._reference_scatter(statistic, name)
@@ -68,14 +79,56 @@ class RecordTests:
         for exposure in self.record.exposures:
             state = camera_state(self.record, exposure)
             for test in tests:
-                if exposure.group.value not in test.applies_to:
-                    continue
-                parameters = test.parameters_for(state)
-                for amplifier, subject in self._subjects(test, exposure):
-                    yield self._result(test, apply_rule(test.rule, subject, parameters), exposure, amplifier)
+                if exposure.group.value in test.applies_to and test.subject == "exposure":
+                    parameters = test.parameters_for(state)
+                    found = [
+                        self._result(test, apply_rule(test.rule, subject, parameters), exposure, amplifier)
+                        for amplifier, subject in self._subjects(test, exposure)
+                    ]
+                    yield from self._allowed(test, found, exposure)
         for test in tests:
             if test.level == "run":
-                yield from self._run_results(test)
+                yield from self._allowed(test, list(self._run_results(test)), None)
+        yield from self._product_results([test for test in tests if test.subject == "product"])
+
+    def _allowed(
+        self, test: PolicyTest, found: list[TestResult], exposure: ExposureStatistics | None
+    ) -> Iterator[TestResult]:
+        """Yield one detector's results of a test, and whether no more fail than the test allows."""
+        if test.allowed_failures is None:
+            yield from found
+            return
+        yield from softened_by_allowance(found, test.allowed_failures)
+        rule = allowance_rule(found, test.allowed_failures)
+        if rule is not None:
+            yield self._result(test, rule, exposure)
+
+    def _product_results(self, tests: Sequence[PolicyTest]) -> Iterator[TestResult]:
+        """Yield the results of tests of the calibration itself, each once for an amplifier or detector."""
+        record = self.record
+        state = camera_state(record, None)
+        for test in tests:
+            parameters = test.parameters_for(state)
+            found = [
+                self._result(test, apply_rule(test.rule, subject, parameters), None, amplifier)
+                for amplifier, subject in self._product_subjects(test)
+            ]
+            yield from self._allowed(test, found, None)
+        if not any(test.rule == "no_processing_failure" for test in tests):
+            # No policy can forget what was never made.
+            test = PROCESSING.model_copy(update={"calibration": calibration_type(self.calibration)})
+            for name, reason in record.product_problems.items():
+                yield self._result(test, RuleResult(Outcome.FAIL, reason=reason), None, name)
+
+    def _product_subjects(self, test: PolicyTest) -> Iterator[tuple[str | None, Subject]]:
+        """Yield what a test looks at in the calibration itself, and the amplifier if it is one."""
+        record = self.record
+        if test.level == "amplifier" and self.amplifiers:
+            for name in self.amplifiers:
+                values = record.product_amplifiers.get(name, {})
+                yield name, _subject(test, values, record.product_problems.get(name))
+        else:
+            yield None, _subject(test, record.product_detector, _problem(record.product_problems))
 
     def _subjects(
         self, test: PolicyTest, exposure: ExposureStatistics
@@ -83,19 +136,11 @@ class RecordTests:
         """Yield what a test looks at in one exposure of this detector, and the amplifier if it is one."""
         if test.level == "amplifier":
             for name in self.amplifiers:
-                yield (
-                    name,
-                    Subject(
-                        exposure.amplifiers.get(name, {}),
-                        test.statistic,
-                        test.unit,
-                        reference_scatter=self.scatters.get((test.statistic, name), 0.0),
-                        problem=exposure.problems.get(name),
-                    ),
-                )
+                values, problem = exposure.amplifiers.get(name, {}), exposure.problems.get(name)
+                scatter = self.scatters.get((test.statistic, name), 0.0)
+                yield name, replace(_subject(test, values, problem), reference_scatter=scatter)
         elif test.level == "detector":
-            problem = "; ".join(f"{name}: {why}" for name, why in exposure.problems.items()) or None
-            yield None, Subject(exposure.detector, test.statistic, test.unit, problem=problem)
+            yield None, _subject(test, exposure.detector, _problem(exposure.problems))
 
     def _run_results(self, test: PolicyTest) -> Iterator[TestResult]:
         """Yield the results of a test over all exposures, per amplifier."""
@@ -107,7 +152,7 @@ class RecordTests:
             if base != test.statistic and len(values) >= MINIMUM_REFERENCE:
                 low, high = np.percentile(values, [5, 95])
                 measured[test.statistic] = float(high - low)
-            subject = Subject(measured, test.statistic, test.unit)
+            subject = _subject(test, measured)
             yield self._result(test, apply_rule(test.rule, subject, test.parameters_for(state)), None, name)
 
     def _finite(self, statistic: str, amplifier: str, groups: Sequence[str]) -> list[float]:
@@ -152,9 +197,18 @@ class RecordTests:
         amplifier: str | None = None,
     ) -> TestResult:
         day_obs = self.day_obs if exposure is None else exposure.day_obs
-        return _test_result(
+        return test_result(
             self.calibration, self.policy, test, rule, exposure, self.record, amplifier, day_obs
         )
+
+
+def _subject(test: PolicyTest, values: StatisticValues, problem: str | None = None) -> Subject:
+    return Subject(values, test.statistic, test.unit, reference=test.reference, problem=problem)
+
+
+def _problem(problems: Mapping[str, str]) -> str | None:
+    """Return what went wrong with a detector's amplifiers in one line."""
+    return "; ".join(f"{name}: {why}" for name, why in problems.items()) or None
 
 
 def exposure_results(
@@ -180,51 +234,6 @@ def exposure_results(
         state = camera_state(first_record, first)
         for test in wanted:
             if first.group.value in test.applies_to:
-                subject = Subject(values, test.statistic, test.unit, n_detectors=len(frames))
+                subject = replace(_subject(test, values), n_detectors=len(frames))
                 rule = apply_rule(test.rule, subject, test.parameters_for(state))
-                yield _test_result(calibration, policy, test, rule, first, None, None, first.day_obs)
-
-
-def _test_result(
-    calibration: str,
-    policy: Policy,
-    test: PolicyTest,
-    rule: RuleResult,
-    exposure: ExposureStatistics | None,
-    record: DetectorStatistics | None,
-    amplifier: str | None,
-    day_obs: int,
-) -> TestResult:
-    waived = None
-    if rule.outcome in (Outcome.FAIL, Outcome.COULD_NOT_RUN):
-        waived = next(
-            (
-                waiver.reason
-                for waiver in policy.waivers
-                if waiver.covers(
-                    test.calibration,
-                    test.test,
-                    detector=record.detector if record else None,
-                    detector_name=record.detector_name if record else "",
-                    amplifier=amplifier,
-                    day_obs=day_obs,
-                )
-            ),
-            None,
-        )
-    return TestResult(
-        calibration=calibration,
-        group=exposure.group if exposure else None,
-        exposure=exposure.exposure if exposure else None,
-        detector=record.detector if record else None,
-        amplifier=amplifier,
-        test=test.test,
-        outcome=rule.outcome,
-        value=rule.value,
-        lower_limit=rule.lower_limit,
-        upper_limit=rule.upper_limit,
-        unit=rule.unit,
-        severity=Severity(test.severity),
-        reason=rule.reason,
-        waived=waived,
-    )
+                yield test_result(calibration, policy, test, rule, first, None, None, first.day_obs)

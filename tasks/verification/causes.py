@@ -7,8 +7,8 @@ from tasks.verification.model import Cause, ExposureGroup, Outcome, TestResult
 
 __all__ = ["TestedAmplifiers", "group_causes"]
 
-type TestedAmplifiers = Mapping[tuple[str, int | None, int | None], int]
-"""How many amplifiers were tested, by (test, exposure, detector)."""
+type TestedAmplifiers = Mapping[tuple[str, str, int | None, int | None], int]
+"""How many amplifiers were tested, by (subject, test, exposure, detector)."""
 
 WIDESPREAD_FRACTION = 0.5
 """Above this fraction of a detector's amplifiers, the exposure is at fault and not the amplifier."""
@@ -18,7 +18,8 @@ def group_causes(results: Iterable[TestResult], tested: TestedAmplifiers) -> tup
     """Group results that are not passes; every result belongs to exactly one cause.
 
     When more than half of a detector's amplifiers fail a test in an exposure, and more than one, the cause is
-    the exposure: all such exposures of the test make one cause per detector. What is left is grouped by
+    the exposure: all such exposures of the test make one cause per detector. The same holds for tests of the
+    calibration itself. What is left is grouped by
     amplifier: the same test of the same amplifier in many exposures is one cause.
 
     Parameters
@@ -39,8 +40,11 @@ def group_causes(results: Iterable[TestResult], tested: TestedAmplifiers) -> tup
     groups: dict[tuple[object, ...], list[TestResult]] = defaultdict(list)
     for (kind, exposure, detector), members in frames.items():
         amplifiers = {member.amplifier for member in members if member.amplifier is not None}
-        n_tested = tested.get((members[0].test, members[0].exposure, members[0].detector), 0)
-        widespread = len(amplifiers) > max(1.0, WIDESPREAD_FRACTION * n_tested) and exposure is not None
+        first = members[0]
+        n_tested = tested.get((first.subject, first.test, first.exposure, first.detector), 0)
+        # Over a run each amplifier has a history of its own; an exposure and a calibration were made at once.
+        at_once = exposure is not None or first.subject == "product"
+        widespread = at_once and len(amplifiers) > max(1.0, WIDESPREAD_FRACTION * n_tested)
         for member in members:
             if widespread and member.amplifier is not None:
                 groups[kind, detector, "most amplifiers"].append(member)
@@ -51,7 +55,7 @@ def group_causes(results: Iterable[TestResult], tested: TestedAmplifiers) -> tup
 
 
 def _kind(result: TestResult) -> tuple[object, ...]:
-    return (result.outcome, result.severity, result.waived, result.test)
+    return (result.subject, result.outcome, result.severity, result.waived, result.test)
 
 
 def _cause(members: list[TestResult]) -> Cause:
@@ -59,6 +63,7 @@ def _cause(members: list[TestResult]) -> Cause:
     amplifiers = list(dict.fromkeys(member.amplifier for member in members if member.amplifier is not None))
     exposures = tuple(sorted({member.exposure for member in members if member.exposure is not None}))
     return Cause(
+        subject=first.subject,
         outcome=first.outcome,
         severity=first.severity,
         test=first.test,

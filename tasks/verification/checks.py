@@ -11,7 +11,7 @@
     The limits are known to be right for the state of the camera; a warning.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from infra.settings.policy import Policy, PolicyTest
 from tasks.verification.model import (
@@ -28,8 +28,8 @@ __all__ = ["camera_state", "check_configuration", "check_policy", "check_presenc
 
 
 def camera_state(record: DetectorStatistics, exposure: ExposureStatistics | None) -> dict[str, object]:
-    """Return what decides which limits apply: the exposure's header cards, and the sensor's ``vendor``."""
-    cards: dict[str, object] = dict(exposure.metadata) if exposure else {}
+    """Return what decides which limits apply: the exposure's cards or the calibration's, and ``vendor``."""
+    cards: dict[str, object] = dict(exposure.metadata if exposure else record.product_metadata)
     return cards | ({"vendor": record.vendor} if record.vendor else {})
 
 
@@ -49,8 +49,21 @@ def check_presence(
     statistics: Sequence[DetectorStatistics],
     expected: Sequence[PlannedFrame],
     candidates: Mapping[int, str] | None,
+    detectors: Iterable[int] = (),
+    subjects: Collection[str] = ("exposure",),
 ) -> Iterator[TestResult]:
-    """Yield a result for every frame planned, and for those measured without a plan."""
+    """Yield a result for every frame planned, for those measured without a plan, and for missing detectors.
+
+    Where only the calibration itself is tested, its ``subjects`` being ``product`` alone, frames are not
+    asked for unless some were measured; each detector of the plan is.
+    """
+    if "exposure" not in subjects and not any(record.exposures for record in statistics):
+        yield from _product_presence(
+            calibration,
+            {record.detector for record in statistics if record.amplifiers or record.product_detector},
+            {frame.detector for frame in expected} | {*(candidates or ())} | {*detectors},
+        )
+        return
     measured = {
         (exposure.exposure, record.detector): exposure
         for record in statistics
@@ -73,10 +86,24 @@ def check_presence(
                 ).model_copy(update={"severity": Severity.WARNING})
     elif not measured:
         yield _presence(calibration, None, None, Outcome.COULD_NOT_RUN, "nothing was measured", None)
-    for detector in sorted({*(candidates or ())} - {record.detector for record in statistics}):
+    known = {record.detector for record in statistics} | {detector for _, detector in planned}
+    for detector in sorted(
+        ({*(candidates or ())} - {record.detector for record in statistics}) | ({*detectors} - known)
+    ):
         yield _presence(
             calibration, None, detector, Outcome.COULD_NOT_RUN, "the candidate was never measured with", None
         )
+
+
+def _product_presence(calibration: str, measured: set[int], wanted: set[int]) -> Iterator[TestResult]:
+    """Yield a result for every detector whose calibration must have been measured."""
+    for detector in sorted(wanted):
+        missing = detector not in measured
+        outcome = Outcome.COULD_NOT_RUN if missing else Outcome.PASS
+        reason = "there are no statistics of this detector's calibration" if missing else ""
+        yield _presence(calibration, None, detector, outcome, reason, None)
+    if not measured and not wanted:
+        yield _presence(calibration, None, None, Outcome.COULD_NOT_RUN, "nothing was measured", None)
 
 
 def check_provenance(
@@ -107,17 +134,24 @@ def check_configuration(
         return
     exposures = [(record, exposure) for record in statistics for exposure in record.exposures]
     unknown = sorted({e.exposure for r, e in exposures if not policy.knows_configuration(camera_state(r, e))})
+    products = sorted(
+        record.detector
+        for record in statistics
+        if record.product_metadata and not policy.knows_configuration(camera_state(record, None))
+    )
+    places = [f"{len(unknown)} exposures, first {unknown[0]}"] if unknown else []
+    places += [f"the calibration of {len(products)} detectors, first {products[0]}"] if products else []
     reason = ""
-    if unknown:
+    if places:
         keys = sorted({key for configuration in policy.camera_configurations for key in configuration})
         reason = (
             f"the limits of policy {policy.name} {policy.version} are not known to be right for the camera's "
-            f"{', '.join(keys)} in {len(unknown)} exposures, first {unknown[0]}"
+            f"{', '.join(keys)} in {' and '.join(places)}"
         )
     yield TestResult(
         calibration=calibration,
         test="CONFIGURATION",
-        outcome=Outcome.FAIL if unknown else Outcome.PASS,
+        outcome=Outcome.FAIL if places else Outcome.PASS,
         severity=Severity.WARNING,
         reason=reason,
     )

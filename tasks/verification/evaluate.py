@@ -33,6 +33,7 @@ def evaluate(
     expected: Iterable[PlannedFrame] = (),
     candidates: Mapping[int, str] | None = None,
     day_obs: int | None = None,
+    detectors: Iterable[int] = (),
 ) -> Verdict:
     """Return the verdict on one calibration.
 
@@ -53,6 +54,8 @@ def evaluate(
     day_obs
         Observing day of the campaign, which decides on waivers where no exposure does; when None, the latest
         day measured.
+    detectors
+        Detectors that must have a calibration, whether any exposure of them is asked for or not.
 
     Returns
     -------
@@ -71,6 +74,7 @@ def evaluate(
         expected=expected,
         candidates=candidates,
         day_obs=day_obs,
+        detectors=detectors,
     )
     return roll_up(results, calibration, f"{policy.name} {policy.version}")
 
@@ -83,6 +87,7 @@ def all_results(
     expected: Iterable[PlannedFrame] = (),
     candidates: Mapping[int, str] | None = None,
     day_obs: int | None = None,
+    detectors: Iterable[int] = (),
 ) -> Iterator[TestResult]:
     """Yield the result of every test, passes included; parameters as for `evaluate`."""
     _check_records(statistics, calibration)
@@ -91,7 +96,8 @@ def all_results(
     tests = policy.tests_of(calibration_type(calibration))
     frames = tuple(expected)
     yield from check_policy(calibration, policy, tests)
-    yield from check_presence(calibration, statistics, frames, candidates)
+    subjects = {test.subject for test in tests} or {"exposure"}
+    yield from check_presence(calibration, statistics, frames, candidates, detectors, subjects)
     yield from check_provenance(calibration, statistics, candidates)
     yield from check_configuration(calibration, statistics, policy)
     artefacts: dict[tuple[int | None, int | None], str] = {}
@@ -121,18 +127,32 @@ def _by_detector(statistics: Sequence[DetectorStatistics]) -> Iterator[DetectorS
         records.setdefault(record.detector, []).append(record)
     for parts in records.values():
         exposures = tuple(exposure for part in parts for exposure in part.exposures)
-        yield parts[0].model_copy(update={"exposures": exposures})
+        # At most one part measured the calibration itself, see _check_records.
+        whole = next((part for part in parts if _measured_product(part)), parts[0])
+        yield whole.model_copy(update={"exposures": exposures})
+
+
+def _measured_product(record: DetectorStatistics) -> bool:
+    return bool(record.product_amplifiers or record.product_detector or record.product_problems)
 
 
 def _check_records(statistics: Sequence[DetectorStatistics], calibration: str) -> None:
-    """Refuse records of another calibration, and an exposure of a detector that comes twice."""
+    """Refuse records of another calibration, and what was measured twice."""
     seen: set[tuple[int, int]] = set()
+    products: set[int] = set()
     for record in statistics:
         if calibration_type(record.calibration) != calibration_type(calibration):
             raise CalprodError(
                 f"statistics of {record.calibration} cannot verify {calibration}",
                 "evaluate each calibration apart",
             )
+        if _measured_product(record) and record.detector in products:
+            raise CalprodError(
+                f"the {calibration} of detector {record.detector} itself was measured twice",
+                "give the statistics of one verification run",
+            )
+        if _measured_product(record):
+            products.add(record.detector)
         for exposure in record.exposures:
             frame = (exposure.exposure, record.detector)
             if frame in seen:

@@ -1,44 +1,29 @@
-"""What verification measures, what each test says, and the verdict: frozen, and plain when dumped.
-
-Every model dumps with ``plain`` to nested dicts, lists, strings and Python numbers only, so that it can be
-stored in the Butler as a ``StructuredDataDict`` and in the ledger as JSON, and read by ``model_validate``.
-"""
+"""What each test says, and the verdict: frozen, and plain when dumped, like what is measured."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, computed_field
+from pydantic import computed_field
 
-from infra.images.model import MetadataValue
+from tasks.verification.measured import (
+    DetectorStatistics,
+    ExposureGroup,
+    ExposureStatistics,
+    Number,
+    Plain,
+    PlannedFrame,
+    StatisticValues,
+)
 
 __all__ = ["ExposureStatistics", "DetectorStatistics", "StatisticValues", "ExposureGroup", "PlannedFrame"]
-__all__ += ["TestResult", "Outcome", "Severity", "Level"]
+__all__ += ["TestResult", "Outcome", "Severity", "Level", "TestedThing"]
 __all__ += ["Verdict", "VerdictOutcome", "Cause", "Tally", "calibration_type"]
-
-
-def _plain_number(value: object) -> object:
-    """Turn a numpy scalar into the Python number it stands for; YAML and JSON writers refuse numpy's."""
-    item = getattr(value, "item", None)
-    return item() if callable(item) else value
-
-
-type Number = Annotated[float, BeforeValidator(_plain_number)]
-"""A float that may be NaN, never a numpy scalar."""
 
 type Level = Literal["amplifier", "detector", "exposure", "run"]
 """What one result of a test is about."""
 
-type StatisticValues = dict[str, Number]
-"""Value of each statistic by name, such as ``{"MEAN": 0.02}``; NaN where none could be formed."""
-
-
-class ExposureGroup(StrEnum):
-    """Whether an exposure went into the calibration under test."""
-
-    GENERATION = "generation"
-    """An input of the calibration: internal verification, do the inputs agree with each other."""
-    VERIFICATION = "verification"
-    """Not an input: external verification, is the camera still where it was."""
+type TestedThing = Literal["exposure", "product"]
+"""Whether exposures under the calibration were tested, or the calibration itself."""
 
 
 class Outcome(StrEnum):
@@ -70,87 +55,19 @@ class VerdictOutcome(StrEnum):
     """Nothing failed, but a test that should have run could not: the calibration is not verified."""
 
 
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
-
-    def plain(self) -> dict[str, Any]:
-        """Return the model as nested dicts and lists of Python values, for the Butler and the ledger."""
-        return self.model_dump(mode="json")
-
-
-class ExposureStatistics(_Plain):
-    """Statistics of one exposure of one detector, after the calibration under test has been applied."""
-
-    exposure: int
-    """Exposure ID."""
-    group: ExposureGroup
-    """Whether the exposure is an input of the calibration."""
-    day_obs: int
-    """Observing day, YYYYMMDD."""
-    observed_mjd: Number
-    """Mid-time of the exposure (TAI, MJD)."""
-    exposure_time: Number
-    """Exposure time (s)."""
-    dark_time: Number
-    """Time between clearing and reading the detector (s)."""
-    physical_filter: str | None = None
-    """Physical filter; None where it does not matter."""
-    amplifiers: dict[str, StatisticValues] = Field(default_factory=dict)
-    """Statistics by amplifier name, in the detector's order; units as documented with each statistic."""
-    problems: dict[str, str] = Field(default_factory=dict)
-    """Why processing gave up, by amplifier name; such an amplifier fails the PROCESSING test."""
-    detector: StatisticValues = Field(default_factory=dict)
-    """Statistics of the whole detector."""
-    metadata: dict[str, MetadataValue] = Field(default_factory=dict)
-    """FITS cards of the exposure that explain the statistics."""
-
-
-class DetectorStatistics(_Plain):
-    """All that one verification quantum measured: many exposures of one detector with one calibration."""
-
-    calibration: str
-    """Calibration key, such as ``bias`` or ``flat-r``."""
-    detector: int
-    """Detector number."""
-    detector_name: str = ""
-    """Full name of the detector, such as ``RXX_S00``."""
-    vendor: str = ""
-    """Maker of the sensor, such as ``ITL``; limits may depend on it."""
-    n_inputs: int | None = None
-    """How many exposures the calibration under test was combined from; None when its header does not say."""
-    calibration_uuids: dict[str, str] = Field(default_factory=dict)
-    """UUID of every calibration really read, by dataset type: ``{"bias": "…", "dark": "…"}``."""
-    candidate_uuid: str | None = None
-    """UUID of the calibration that was to be verified; None when the quantum was not told."""
-    exposures: tuple[ExposureStatistics, ...] = ()
-    """One entry per exposure, in the order read."""
-
-
-class PlannedFrame(_Plain):
-    """One exposure of one detector that the plan says must be verified."""
-
-    exposure: int
-    """Exposure ID."""
-    detector: int
-    """Detector number."""
-    group: ExposureGroup
-    """Whether the exposure is an input of the calibration."""
-    artefact: str | None = None
-    """Known artefact of the exposure that is no fault of the calibration, such as ``first exposure of its
-    set``: its failures are warnings."""
-
-
-class TestResult(_Plain):
+class TestResult(Plain):
     """What one test says of one amplifier, detector, exposure or run."""
 
     __test__ = False  # not a test class, whatever pytest thinks of the name
 
     calibration: str
     """Calibration key, such as ``flat-r``."""
+    subject: TestedThing = "exposure"
+    """What was tested: exposures under the calibration, or the calibration itself."""
     group: ExposureGroup | None = None
-    """Generation or verification; None for a test of the whole run."""
+    """Generation or verification; None for a test of the whole run or of the calibration itself."""
     exposure: int | None = None
-    """Exposure ID; None for a test of the whole run."""
+    """Exposure ID; None for a test of the whole run or of the calibration itself."""
     detector: int | None = None
     """Detector number; None for a test of a whole exposure."""
     amplifier: str | None = None
@@ -186,13 +103,15 @@ class TestResult(_Plain):
         return lower
 
     @property
-    def place(self) -> tuple[str, int | None, int | None, str | None, str]:
-        """What identifies a result in a run: calibration, exposure, detector, amplifier and test."""
-        return (self.calibration, self.exposure, self.detector, self.amplifier, self.test)
+    def place(self) -> tuple[str, str, int | None, int | None, str | None, str]:
+        """What identifies a result: calibration, what was tested, exposure, detector, amplifier and test."""
+        return (self.calibration, self.subject, self.exposure, self.detector, self.amplifier, self.test)
 
     @property
     def level(self) -> Level:
         """What was tested: an amplifier, a detector or a whole exposure; or the run, over all exposures."""
+        if self.subject == "product":
+            return "detector" if self.amplifier is None else "amplifier"
         if self.exposure is None:
             return "run"
         if self.amplifier is not None:
@@ -206,9 +125,11 @@ class TestResult(_Plain):
         return bad and self.severity is Severity.ERROR and self.waived is None
 
 
-class Cause(_Plain):
+class Cause(Plain):
     """Failures that have one cause for people: the same test of the same amplifier in many exposures."""
 
+    subject: TestedThing = "exposure"
+    """Whether exposures were tested or the calibration itself."""
     outcome: Outcome
     """``fail`` or ``could-not-run``."""
     severity: Severity
@@ -233,15 +154,17 @@ class Cause(_Plain):
     """One sentence for people."""
 
 
-class Tally(_Plain):
+class Tally(Plain):
     """How the results of one test came out in one group of exposures."""
 
     test: str
     """Name of the test."""
     level: Level
     """What was tested; two levels may share the name of a test."""
+    subject: TestedThing = "exposure"
+    """Whether exposures were tested or the calibration itself."""
     group: ExposureGroup | None = None
-    """Generation or verification; None for tests of the whole run."""
+    """Generation or verification; None for tests of the whole run and of the calibration itself."""
     passed: int = 0
     failed: int = 0
     """Failures of severity error that no waiver covers."""
@@ -253,7 +176,7 @@ class Tally(_Plain):
     not_applicable: int = 0
 
 
-class Verdict(_Plain):
+class Verdict(Plain):
     """What verification says of one calibration, with every result that is not a pass exactly once."""
 
     calibration: str
@@ -276,7 +199,7 @@ class Verdict(_Plain):
     """Name and version of the policy that set the limits."""
 
     def group_outcome(self, group: ExposureGroup) -> VerdictOutcome:
-        """Return the outcome of one group of exposures alone; tests of the whole run count in both."""
+        """Return the outcome of one group of exposures alone; tests of run and product count in both."""
         relevant = (group, None)
         if any(result.group in relevant for result in self.failures):
             return VerdictOutcome.FAILED

@@ -5,7 +5,6 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from astropy.table import Table
-from lsst.daf.butler import DatasetRef
 from lsst.pex.config import Config, ConfigField, ListField, RangeField
 from lsst.pipe.base import (
     InputQuantizedConnection,
@@ -16,11 +15,12 @@ from lsst.pipe.base import (
     Struct,
 )
 
-from infra.butler.images import calibration_image
 from infra.images import CalibrationImage, CorrectedExposure, Metadata
 from infra.instruments.geometry import DetectorLayout
 from tasks.combine.pipeline_task import corrected
+from tasks.combine.priors import read_priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
+from tasks.isr.calibrations import Calibrations
 from tasks.isr.config import IsrConfig
 from tasks.isr.steps import Purpose
 from tasks.verification.binning import bin_image
@@ -81,22 +81,14 @@ class VerificationTask(PipelineTask):
         outputRefs: OutputQuantizedConnection,  # noqa: N803
     ) -> None:
         """Read the calibrations once and every raw once; note which calibration was really read."""
-        names = ("bias", "dark", "flat")
-        refs: dict[str, DatasetRef] = {
-            name: getattr(inputRefs, name) for name in names if hasattr(inputRefs, name)
-        }
-        calibrations = {name: calibration_image(butlerQC.get(ref)) for name, ref in refs.items()}
+        priors = read_priors(butlerQC, inputRefs)
         handles = butlerQC.get(inputRefs.raws)
         if not handles:
             raise NoWorkFound("there are no raws to verify with")
-        result = self.run(
-            raw_inputs(handles), calibrations, {name: str(ref.id) for name, ref in refs.items()}
-        )
+        result = self.run(raw_inputs(handles), priors.calibrations, priors.uuids)
         butlerQC.put(result, outputRefs)
 
-    def run(
-        self, raws: Any, calibrations: Mapping[str, CalibrationImage], uuids: Mapping[str, str]
-    ) -> Struct:
+    def run(self, raws: Any, calibrations: Calibrations, uuids: Mapping[str, str]) -> Struct:
         """Measure the residual of every raw.
 
         Parameters
@@ -104,7 +96,7 @@ class VerificationTask(PipelineTask):
         raws
             Iterable of `RawInput`, all of one detector.
         calibrations
-            Calibrations to apply by connection name; the one under test among them.
+            Calibrations to apply; the one under test among them.
         uuids
             UUIDs of those datasets.
 
@@ -114,7 +106,8 @@ class VerificationTask(PipelineTask):
             ``statistics``: a dumped `DetectorStatistics`. ``residuals``: a table with one row per exposure:
             exposure, group, observed (TAI, MJD) and the binned residual [ny, nx].
         """
-        inputs = _input_exposures(calibrations[self.candidate])
+        candidate: CalibrationImage = getattr(calibrations, self.candidate)
+        inputs = _input_exposures(candidate)
         measured: list[ExposureStatistics] = []
         binned: list[np.ndarray] = []
         model: NoiseModel | None = None
@@ -122,8 +115,8 @@ class VerificationTask(PipelineTask):
         for raw in raws:
             last = raw
             layout = raw.raw.layout
-            model = model or self.room.noise_model(calibrations[self.candidate], layout)
-            steps = self.config.isr.steps(self.purpose, raw.raw.instrument)
+            model = model or self.room.noise_model(candidate, layout)
+            steps = self.config.isr.steps(self.purpose, raw.raw.instrument, has_overscan=raw.has_overscan)
             exposure = corrected(raw, steps, calibrations)
             group = ExposureGroup.GENERATION if raw.exposure in inputs else ExposureGroup.VERIFICATION
             statistics = self.room.residual_statistics(

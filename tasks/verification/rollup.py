@@ -16,6 +16,7 @@ from tasks.verification.model import (
     Outcome,
     Severity,
     Tally,
+    TestedThing,
     TestResult,
     Verdict,
     VerdictOutcome,
@@ -23,7 +24,7 @@ from tasks.verification.model import (
 
 __all__ = ["roll_up"]
 
-type _TallyKey = tuple[str, Level, ExposureGroup | None]
+type _TallyKey = tuple[str, Level, ExposureGroup | None, TestedThing]
 
 
 def roll_up(results: Iterable[TestResult], calibration: str, policy: str = "") -> Verdict:
@@ -51,7 +52,7 @@ def roll_up(results: Iterable[TestResult], calibration: str, policy: str = "") -
         If two results are about the same test of the same thing, or a result belongs to another calibration.
     """
     counts: dict[_TallyKey, Counter[str]] = defaultdict(Counter)
-    tested: Counter[tuple[str, int | None, int | None]] = Counter()
+    tested: Counter[tuple[str, str, int | None, int | None]] = Counter()
     lists: dict[str, list[TestResult]] = defaultdict(list)
     places: set[object] = set()
     for result in results:
@@ -60,9 +61,9 @@ def roll_up(results: Iterable[TestResult], calibration: str, policy: str = "") -
                 f"a result of {result.calibration} cannot count for {calibration}", "evaluate each apart"
             )
         if result.amplifier is not None:
-            tested[result.test, result.exposure, result.detector] += 1
+            tested[result.subject, result.test, result.exposure, result.detector] += 1
         kind = _kind(result)
-        counts[result.test, result.level, result.group][kind] += 1
+        counts[result.test, result.level, result.group, result.subject][kind] += 1
         if kind in ("passed", "not_applicable"):
             continue
         if result.place in places:
@@ -107,11 +108,12 @@ def _outcome(lists: dict[str, list[TestResult]], anything: bool) -> VerdictOutco
 
 
 def _tally(key: _TallyKey, count: Counter[str]) -> Tally:
-    test, level, group = key
+    test, level, group, subject = key
     return Tally(
         test=test,
         level=level,
         group=group,
+        subject=subject,
         passed=count["passed"],
         failed=count["failed"],
         warned=count["warned"],
@@ -123,4 +125,7 @@ def _tally(key: _TallyKey, count: Counter[str]) -> Tally:
 
 def _place(result: TestResult) -> str:
     parts = [("exposure", result.exposure), ("detector", result.detector), ("amplifier", result.amplifier)]
-    return ", ".join(f"{name} {value}" for name, value in parts if value is not None) or "the whole run"
+    return (
+        ", ".join(f"{name} {value}" for name, value in parts if value is not None)
+        or f"the whole {'run' if result.subject == 'exposure' else 'calibration'}"
+    )

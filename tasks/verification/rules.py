@@ -26,6 +26,8 @@ class Subject:
     """Unit of that statistic."""
     reference_scatter: float = 0.0
     """Robust scatter of the statistic over the generation exposures; 0 when there are too few."""
+    reference: str | None = None
+    """The statistic the tested one is compared with, where the policy's test names one."""
     problem: str | None = None
     """Why processing gave up; None when it did not."""
     n_detectors: int | None = None
@@ -185,6 +187,50 @@ def value_within(subject: Subject, parameters: Mapping[str, float]) -> RuleResul
     return _within(subject, subject.value, lower, upper, subject.unit)
 
 
+def at_least(subject: Subject, parameters: Mapping[str, float]) -> RuleResult:
+    """Test ``x >= minimum``."""
+    if missing := _missing(subject, subject.statistic):
+        return missing
+    return _within(subject, subject.value, parameters["minimum"], None, subject.unit)
+
+
+def count_at_most(subject: Subject, parameters: Mapping[str, float]) -> RuleResult:
+    """Test ``x <= maximum`` for a number of things, which is neither negative nor broken."""
+    if missing := _missing(subject, subject.statistic):
+        return missing
+    if subject.value < 0 or subject.value != round(subject.value):
+        return RuleResult(Outcome.COULD_NOT_RUN, reason=f"{subject.statistic} {subject.value:g} is no count")
+    return _within(subject, subject.value, None, parameters["maximum"], subject.unit)
+
+
+def fraction_within(subject: Subject, parameters: Mapping[str, float]) -> RuleResult:
+    """Test ``|x / reference - 1| <= tolerance``, the reference another statistic of the same thing."""
+    if missing := _missing(subject, subject.statistic, str(subject.reference)):
+        return missing
+    reference, tolerance = subject.values[str(subject.reference)], parameters["tolerance"]
+    if reference == 0.0:
+        return RuleResult(Outcome.COULD_NOT_RUN, reason=f"{subject.reference} is zero")
+    lower, upper = sorted(((1.0 - tolerance) * reference, (1.0 + tolerance) * reference))
+    words = f"{subject.reference} is {reference:.4g}, {100 * (subject.value / reference - 1.0):+.2g} %"
+    return _within(subject, subject.value, lower, upper, subject.unit, words)
+
+
+def at_most_reference(subject: Subject, parameters: Mapping[str, float]) -> RuleResult:
+    """Test ``x <= reference + tolerance``, the reference another statistic of the same thing."""
+    if missing := _missing(subject, subject.statistic, str(subject.reference)):
+        return missing
+    upper = subject.values[str(subject.reference)] + parameters.get("tolerance", 0.0)
+    return _within(subject, subject.value, None, upper, subject.unit, f"{subject.reference}")
+
+
+def at_least_reference(subject: Subject, parameters: Mapping[str, float]) -> RuleResult:
+    """Test ``x >= reference - tolerance``, the reference another statistic of the same thing."""
+    if missing := _missing(subject, subject.statistic, str(subject.reference)):
+        return missing
+    lower = subject.values[str(subject.reference)] - parameters.get("tolerance", 0.0)
+    return _within(subject, subject.value, lower, None, subject.unit, f"{subject.reference}")
+
+
 RULES: Mapping[str, RuleFunction] = MappingProxyType(
     {
         function.__name__: function
@@ -197,6 +243,11 @@ RULES: Mapping[str, RuleFunction] = MappingProxyType(
             poisson_noise,
             scatter_within,
             value_within,
+            at_least,
+            count_at_most,
+            fraction_within,
+            at_most_reference,
+            at_least_reference,
         )
     }
 )

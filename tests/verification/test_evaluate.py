@@ -45,6 +45,7 @@ def test_failure_carries_everything_a_reader_needs() -> None:
     (failure,) = verdict(camera).failures
     assert failure.plain() == {
         "calibration": "bias",
+        "subject": "exposure",
         "group": "generation",
         "exposure": camera.exposures[1],
         "detector": 0,
