@@ -1,10 +1,12 @@
 """Serial numbers of the CCDs that calibrations were made with, as their headers tell them."""
 
 from collections.abc import Collection, Iterable
+from itertools import takewhile
 from pathlib import Path
 from uuid import UUID
 
 from astropy.io import fits
+from astropy.table.meta import YamlParseError, get_header_from_yaml
 from lsst.daf.butler import Butler
 
 from infra.butler.ranges import associations, flattened
@@ -16,6 +18,8 @@ _CARD = "DET_SER"
 
 def file_serial(path: Path) -> str | None:
     """Return the CCD's serial number from a calibration's header; None where the file does not tell it."""
+    if path.name.endswith(".ecsv"):
+        return _table_serial(path)
     if not path.name.endswith((".fits", ".fits.gz", ".fits.fz")):
         return None
     try:
@@ -63,3 +67,14 @@ def serials_in_use(
         if wanted <= set(found):
             break
     return found
+
+
+def _table_serial(path: Path) -> str | None:
+    """Return the serial number in the metadata of an ECSV table, without reading its rows."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            header = [line[2:].rstrip("\n") for line in takewhile(lambda line: line.startswith("#"), lines)]
+        meta = dict(get_header_from_yaml(header[1:]).get("meta", {}))
+    except (OSError, UnicodeDecodeError, YamlParseError):
+        return None
+    return str(meta.get(_CARD) or "").strip() or None

@@ -259,6 +259,6 @@ def _models_in(annotation: Any) -> tuple[type[BaseModel], ...]:
         return _models_in(annotation.__value__)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return (annotation,)
-    if get_origin(annotation) in (Union, types.UnionType, tuple, list, Annotated):
+    if get_origin(annotation) in (Union, types.UnionType, tuple, list, dict, Annotated):
         return tuple(model for argument in get_args(annotation) for model in _models_in(argument))
     return ()

@@ -109,6 +109,14 @@ def test_more_work_asked_by_the_board_goes_back_to_the_plan(ledger: Ledger, camp
     assert ledger.states(campaign.name) == {"bias": CalibrationState.GENERATING}
 
 
+def test_what_is_made_for_others_is_finished_once_it_is_made(ledger: Ledger, campaign: Campaign) -> None:
+    walk(ledger, campaign, "biasBootstrap", *TO_GATE[:2], "generate done intermediate")
+    assert ledger.states(campaign.name) == {"biasBootstrap": CalibrationState.INTERMEDIATE}
+    assert ledger.is_finished(campaign.name)
+    with pytest.raises(GateError, match="biasBootstrap is intermediate and cannot become awaiting-approval"):
+        walk(ledger, campaign, "biasBootstrap", "approve started")
+
+
 def test_while_people_decide_nothing_is_made_anew(ledger: Ledger, campaign: Campaign) -> None:
     walk(ledger, campaign, "bias", *TO_GATE)
     with pytest.raises(LedgerError, match="bias is awaiting-approval and cannot become generating"):
