@@ -83,7 +83,7 @@ class CalibrationImage:
     image: npt.NDArray[np.float32]
     """Pixel values, shape (ny, nx): electron (bias), electron/s (dark) or 1 (flat)."""
     mask: npt.NDArray[np.uint16]
-    """`MaskPlane` bits, shape (ny, nx); only BAD is ever set."""
+    """`MaskPlane` bits, shape (ny, nx): BAD, and SAT in a bootstrap product."""
     variance: npt.NDArray[np.float32]
     """Squared standard error of each pixel, shape (ny, nx)."""
     metadata: Metadata = field(default_factory=dict)

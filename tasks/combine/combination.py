@@ -27,7 +27,7 @@ class Combination:
     image: npt.NDArray[np.float32]
     """Clipped mean of the scaled exposures, shape (ny, nx)."""
     mask: npt.NDArray[np.uint16]
-    """BAD where the image is filled, nothing else, shape (ny, nx)."""
+    """BAD where the image is filled, shape (ny, nx)."""
     variance: npt.NDArray[np.float32]
     """Squared standard error, shape (ny, nx)."""
     count: npt.NDArray[np.uint16]

@@ -1,6 +1,7 @@
 """Corrected exposures on disk until they are stacked, so that memory does not grow with their number."""
 
 import errno
+import mmap
 import os
 import tempfile
 from pathlib import Path
@@ -134,6 +135,47 @@ class ExposureSpool:
         if self._variances is None:
             raise CalprodError(f"variances of {self._size} exposures are not kept")
         return self._read(self._variances, start, stop, None)
+
+    def values_at(self, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return single pixels of all exposures.
+
+        Parameters
+        ----------
+        pixels
+            Flat indices (``y * nx + x``).
+
+        Returns
+        -------
+        values
+            Shape (n, number of pixels); excluded pixels NaN.
+        """
+        return np.stack([plane[pixels] for plane in self._mapped()])
+
+    def exclude(self, index: int, pixels: npt.NDArray[np.int64]) -> int:
+        """Exclude single pixels of one exposure from the stack.
+
+        Parameters
+        ----------
+        index
+            Place of the exposure in the stack.
+        pixels
+            Flat indices (``y * nx + x``), each once.
+
+        Returns
+        -------
+        n_excluded
+            How many of them took part until now.
+        """
+        if pixels.size == 0:
+            return 0
+        plane = self._mapped()[index]
+        count = int(np.count_nonzero(np.isfinite(plane[pixels])))
+        plane[pixels] = np.nan
+        return count
+
+    def _mapped(self) -> npt.NDArray[np.float32]:
+        """Map the planes into memory, shape (n, ny * nx), for as long as the array lives."""
+        return np.frombuffer(mmap.mmap(self._images.fileno(), 0), np.float32).reshape(self._size, -1)
 
     def close(self) -> None:
         """Give the disk space back."""

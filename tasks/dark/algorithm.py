@@ -1,12 +1,20 @@
 """The combined dark: the charge that gathers in each pixel in one second without light."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from infra.images import CorrectedExposure, MaskPlane
-from tasks.combine.calibration import CombinedCalibration, CombineOptions, CombineRule, combine_calibration
+from tasks.combine.calibration import (
+    CombinedCalibration,
+    CombineOptions,
+    CombineRule,
+    bootstrap_rule,
+    combine_calibration,
+)
+from tasks.combine.cosmic_rays import CosmicRayRules
 from tasks.combine.metadata import CombineInput
 
-__all__ = ["DARK_RULE", "combine_darks"]
+__all__ = ["DARK_BOOTSTRAP_RULE", "DARK_RULE", "combine_dark_bootstraps", "combine_darks"]
 
 DARK_RULE = CombineRule(
     calibration="dark",
@@ -15,22 +23,31 @@ DARK_RULE = CombineRule(
     exposure_time=1.0,
     unit="electron/s",
     scale_remedy="its dark time must be above 0 s: leave the exposure out, or mend its header",
+    # Hot pixels are candidates too, until the exposures are compared; a camera may have many.
+    cosmic_rays=CosmicRayRules(maximum_fraction=0.1),
 )
-"""Each exposure divided by its dark time."""
+"""Each exposure divided by its dark time, and without its cosmic rays."""
+
+DARK_BOOTSTRAP_RULE = bootstrap_rule(DARK_RULE)
+"""Saturated pixels take part and stay flagged; cosmic rays are left to the clip."""
 
 
 def combine_darks(
-    exposures: Iterable[tuple[CombineInput, CorrectedExposure]], options: CombineOptions
+    exposures: Iterable[tuple[CombineInput, CorrectedExposure]],
+    options: CombineOptions,
+    *,
+    cosmic_rays: CosmicRayRules | None = DARK_RULE.cosmic_rays,
 ) -> CombinedCalibration:
     """Combine dark exposures, each divided by its dark time, by their clipped mean.
 
     Parameters
     ----------
     exposures
-        Bias-subtracted dark exposures, in electron; cosmic rays flagged CR where a finder ran, otherwise left
-        to the clip.
+        Bias-subtracted dark exposures, in electron; pixels flagged CR are left out.
     options
         Clip rule, threads, time of creation.
+    cosmic_rays
+        Thresholds of the finder; None leaves cosmic rays to the clip.
 
     Returns
     -------
@@ -42,4 +59,17 @@ def combine_darks(
     CalprodError
         A dark time is zero, negative or NaN; or as in `tasks.combine.calibration.combine_calibration`.
     """
-    return combine_calibration(exposures, DARK_RULE, options)
+    return combine_calibration(exposures, replace(DARK_RULE, cosmic_rays=cosmic_rays), options)
+
+
+def combine_dark_bootstraps(
+    exposures: Iterable[tuple[CombineInput, CorrectedExposure]], options: CombineOptions
+) -> CombinedCalibration:
+    """Combine dark exposures into the dark that defects are looked for in; parameters as `combine_darks`.
+
+    Returns
+    -------
+    darkBootstrap
+        In adu/s; SAT where most of the exposures are saturated.
+    """
+    return combine_calibration(exposures, DARK_BOOTSTRAP_RULE, options)
