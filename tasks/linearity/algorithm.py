@@ -18,9 +18,13 @@ from tasks.linearity.fitting.reference import BinnedImages
 from tasks.linearity.fitting.spline import solve_spline
 from tasks.linearity.fitting.spline_model import SplineSettings
 from tasks.linearity.fitting.turnoff import Turnoff, TurnoffSettings, find_turnoff
+from tasks.linearity.inputs.curve import Abscissa, pairs_of_curve, ramp_of_curve
+from tasks.linearity.solution.dataset import linearizer_from_table, linearizer_to_table
 from tasks.linearity.solution.model import AmplifierLinearity, Linearizer
 
 __all__ = [
+    "Abscissa",
+    "AmplifierLinearity",
     "AmplifierRamp",
     "BinnedImages",
     "DetectorRamp",
@@ -34,7 +38,11 @@ __all__ = [
     "automatic_groups",
     "groups_of_values",
     "light_of",
+    "linearizer_from_table",
+    "linearizer_to_table",
     "normalize_focal_plane",
+    "pairs_of_curve",
+    "ramp_of_curve",
     "single_exposures",
     "solve_linearity",
 ]
@@ -109,7 +117,7 @@ def solve_linearity(
             for row, (amplifier, turnoff) in enumerate(zip(ramp.amplifiers, turnoffs, strict=True))
         )
     amplifiers = tuple(
-        _linearity(ramp, amplifier, turnoff, one)
+        _linearity(ramp, amplifier, turnoff, one, settings)
         for amplifier, turnoff, one in zip(ramp.amplifiers, turnoffs, found, strict=True)
     )
     return Linearizer(
@@ -147,14 +155,23 @@ def _solve_amplifier(
 
 
 def _linearity(
-    ramp: DetectorRamp, amplifier: AmplifierRamp, turnoff: Turnoff, found: Solution | str
+    ramp: DetectorRamp,
+    amplifier: AmplifierRamp,
+    turnoff: Turnoff,
+    found: Solution | str,
+    settings: LinearitySettings,
 ) -> AmplifierLinearity:
     """Record of one amplifier, solved or not."""
     if isinstance(found, str):
         return bad_amplifier(ramp, amplifier, found)
     if np.count_nonzero(found.mask) < 2:
         return bad_amplifier(ramp, amplifier, "no points are left of the fit")
-    return record(ramp, amplifier, turnoff, found)
+    recorded = record(ramp, amplifier, turnoff, found)
+    lowest = settings.turnoff.minimum_signal
+    if turnoff.value >= lowest:
+        return recorded
+    shallow = f"no level reaches the {lowest:g} adu from which the turnoff is sought"
+    return replace(recorded, remarks=(*recorded.remarks, shallow))
 
 
 def _table(found: tuple[Solution | str, ...], settings: LinearitySettings) -> npt.NDArray[np.float32]:

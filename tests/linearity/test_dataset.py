@@ -1,4 +1,4 @@
-"""The linearizer as a value, as tables, as plain values, in a FITS file."""
+"""The linearizer as a value, a table, plain values, an ECSV and a FITS file; what corrections make of it."""
 
 import json
 from dataclasses import replace
@@ -10,12 +10,14 @@ from astropy.table import Table
 from infra.errors import CalprodError
 from infra.instruments.layout import Box
 from tasks.isr.linearity import linearized
+from tasks.isr.lookup_columns import join_lookup, split_lookup
+from tasks.isr.tables import corrections_from_linearizer
 from tasks.linearity.algorithm import LinearitySettings, PolynomialSettings, solve_linearity
 from tasks.linearity.solution.dataset import (
     linearizer_from_dict,
-    linearizer_from_tables,
+    linearizer_from_table,
     linearizer_to_dict,
-    linearizer_to_tables,
+    linearizer_to_table,
 )
 from tests.linearity.ramps import detector_ramp
 
@@ -31,7 +33,7 @@ def linearizer(request):
         replace(one, box=Box(509 * i, 0, 509, 2000), bad="no gain" if i == 2 else None)
         for i, one in enumerate(ramp.amplifiers)
     )
-    settings = LinearitySettings(request.param, polynomial=PolynomialSettings(maximum=1.2e5, n_table=2**12))
+    settings = LinearitySettings(request.param, polynomial=PolynomialSettings(maximum=1.2e5, n_table=2**14))
     provenance = {"PTC_RUN": "u/ptc/run", "PTC_UUID": "0190"}
     return solve_linearity(replace(ramp, amplifiers=amplifiers), settings, binned=binned, metadata=provenance)
 
@@ -56,18 +58,48 @@ def assert_equal(one, two):
 
 def test_the_columns_are_those_of_rubin(linearizer):
     """Rubin ip_isr, LINEARIZER v1.8."""
-    amplifiers, lookup = linearizer_to_tables(linearizer)
-    assert set(COLUMNS.split()) <= set(amplifiers.colnames)
-    assert set(amplifiers.colnames) - set(COLUMNS.split()) == {"REASON"}
-    meta = amplifiers.meta
-    assert (meta["OBSTYPE"], meta["LINEARIZER_VERSION"], meta["FILTER"]) == ("LINEARIZER", "1.8", "NONE")
+    table = linearizer_to_table(linearizer)
+    assert set(COLUMNS.split()) <= set(table.colnames)
+    own = {"REASON", "REMARKS"}
+    own |= set() if linearizer.table is None else {f"LOOKUP_VALUES_00{i}" for i in range(4)}
+    assert set(table.colnames) - set(COLUMNS.split()) == own
+    meta = table.meta
+    assert (meta["OBSTYPE"], meta["LINEARIZER_VERSION"], meta["FILTER"]) == ("LINEARIZER", 1.8, "NONE")
     assert (meta["HAS_LINEARITY"], meta["LINEARITY_UNITS"], meta["PTC_UUID"]) == (True, "adu", "0190")
-    assert meta["HAS_TABLE"] == (lookup is not None)
+    assert meta["HAS_TABLE"] == (linearizer.table is not None)
     assert linearizer.reasons == (("C12", "no gain"),)
 
 
-def test_tables_and_back(linearizer):
-    assert_equal(linearizer_from_tables(*linearizer_to_tables(linearizer)), linearizer)
+def through_ecsv(table, path):
+    """Without our code, as any reader of the Butler's files."""
+    table.write(path / "linearizer.ecsv")
+    return Table.read(path / "linearizer.ecsv")
+
+
+def test_a_table_and_back(linearizer, tmp_path):
+    table = linearizer_to_table(linearizer)
+    assert_equal(linearizer_from_table(table), linearizer)
+    assert_equal(linearizer_from_table(through_ecsv(table, tmp_path)), linearizer)
+
+
+def test_the_corrections_read_what_is_written(linearizer, tmp_path):
+    level = np.linspace(-5, 12_000, 300)
+    table = through_ecsv(linearizer_to_table(linearizer), tmp_path)
+    corrections = corrections_from_linearizer(table)
+    assert list(corrections) == ["C10", "C11", "C12", "C13"]
+    for name, correction in corrections.items():
+        expected = linearized(level, linearizer.correction(name))
+        np.testing.assert_array_equal(linearized(level, correction), expected)
+        assert (expected == level).all() == (name == "C12")
+
+
+def test_a_lookup_table_of_all_18_bits_can_be_read_from_ecsv(tmp_path):
+    """As one cell for each amplifier it cannot: Python's csv refuses cells of more than 131072 characters."""
+    lookup = np.linspace(-1234.5678, 9999.999, 2**18, dtype=np.float32)[None].repeat(2, axis=0)
+    table = Table({"AMPLIFIER_NAME": ["C10", "C11"]} | split_lookup(lookup))
+    again = join_lookup(through_ecsv(table, tmp_path))
+    np.testing.assert_array_equal(again, lookup)
+    assert join_lookup(table["AMPLIFIER_NAME",]) is None
 
 
 def test_plain_values_and_back(linearizer):
@@ -76,15 +108,13 @@ def test_plain_values_and_back(linearizer):
 
 
 def test_a_fits_file_and_back(linearizer, tmp_path):
-    amplifiers, lookup = linearizer_to_tables(linearizer)
+    table = linearizer_to_table(linearizer)
     path = tmp_path / "linearizer.fits"
-    amplifiers.meta = {key: value for key, value in amplifiers.meta.items() if len(key) <= 8} | {
-        f"HIERARCH {key}": value for key, value in amplifiers.meta.items() if len(key) > 8
+    table.meta = {key: value for key, value in table.meta.items() if len(key) <= 8} | {
+        f"HIERARCH {key}": value for key, value in table.meta.items() if len(key) > 8
     }
-    amplifiers.write(path)
-    read = Table.read(path, unit_parse_strict="silent")
-    again = linearizer_from_tables(read, lookup)
-    assert_equal(again, linearizer)
+    table.write(path)
+    assert_equal(linearizer_from_table(Table.read(path, unit_parse_strict="silent")), linearizer)
 
 
 def test_amplifiers_are_found_by_name(linearizer):

@@ -92,6 +92,9 @@ def record(
         turnoff=turnoff.value,
         max_signal=turnoff.max_signal,
         reason=None,
+        remarks=()
+        if turnoff.is_reached
+        else (f"the ramp ends at {turnoff.value:.0f} adu, below the turnoff",),
     )
 
 

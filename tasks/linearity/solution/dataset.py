@@ -1,6 +1,7 @@
-"""The linearizer as tables: the layout of Rubin's LINEARIZER calibration, version 1.8."""
+"""The linearizer as one table: the layout of Rubin's LINEARIZER calibration, version 1.8."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -10,9 +11,10 @@ from astropy.table import Table
 from infra.errors import CalprodError
 from infra.instruments.layout import Box
 from tasks.isr.linearity import LinearityType
+from tasks.isr.lookup_columns import join_lookup, lookup_column_names, split_lookup
 from tasks.linearity.solution.model import AmplifierLinearity, Linearizer
 
-__all__ = ["linearizer_from_dict", "linearizer_from_tables", "linearizer_to_dict", "linearizer_to_tables"]
+__all__ = ["linearizer_from_dict", "linearizer_from_table", "linearizer_to_dict", "linearizer_to_table"]
 
 type Numbers = Sequence[float] | npt.NDArray[np.float64]
 type PlainValue = str | int | float | bool | None
@@ -20,7 +22,7 @@ type Plain = dict[str, object]
 """Nothing but dicts, lists, strings, numbers and None, as JSON has them."""
 
 OBSTYPE = "LINEARIZER"
-VERSION = "1.8"
+VERSION = 1.8
 
 _ARRAYS = {
     "COEFFS": "coefficients",
@@ -53,8 +55,8 @@ _PADDING = {"COEFFS": 0.0, "FIT_PARAMS": np.nan, "FIT_PARAMS_ERR": np.nan}
 """What fills the rows of amplifiers that have fewer of them: a coefficient of 0 corrects nothing."""
 
 
-def linearizer_to_tables(linearizer: Linearizer) -> tuple[Table, Table | None]:
-    """Tables of a linearizer, one row per amplifier, and its lookup table if it has one.
+def linearizer_to_table(linearizer: Linearizer) -> Table:
+    """Table of a linearizer, one row per amplifier.
 
     Parameters
     ----------
@@ -63,10 +65,10 @@ def linearizer_to_tables(linearizer: Linearizer) -> tuple[Table, Table | None]:
 
     Returns
     -------
-    amplifiers
-        Columns of Rubin's LINEARIZER v1.8 and REASON; ``meta`` holds the header.
-    lookup
-        One column LOOKUP_VALUES (adu), or None.
+    table
+        Columns of Rubin's LINEARIZER v1.8, REASON and REMARKS; ``meta`` holds the header. Rubin keeps the
+        lookup table of that type in a second table; here its rows are further columns, see
+        `tasks.isr.lookup_columns.split_lookup`.
     """
     ones = linearizer.amplifiers
     columns: dict[str, object] = {
@@ -79,31 +81,34 @@ def linearizer_to_tables(linearizer: Linearizer) -> tuple[Table, Table | None]:
         "LIN_FIT": np.array([one.line for one in ones]),
         "ABS_REF_AMP": [linearizer.reference_amplifier] * len(ones),
         "REASON": [one.reason or "" for one in ones],
+        "REMARKS": ["; ".join(one.remarks) for one in ones],
     }
     columns |= {name: np.array([getattr(one, field) for one in ones]) for name, field in _NUMBERS.items()}
     for name, field in _ARRAYS.items():
         columns[name] = _rows([getattr(one, field) for one in ones], _PADDING.get(name))
-    lookup = None if linearizer.table is None else Table({"LOOKUP_VALUES": linearizer.table})
-    return Table(columns, meta=_header(linearizer)), lookup
+    if linearizer.table is not None:
+        columns |= split_lookup(linearizer.table)
+    return Table(columns, meta=_header(linearizer))
 
 
-def linearizer_from_tables(amplifiers: Table, lookup: Table | None = None) -> Linearizer:
-    """Linearizer of its tables.
+def linearizer_from_table(table: Table) -> Linearizer:
+    """Linearizer of its table.
 
     Parameters
     ----------
-    amplifiers, lookup
-        From `linearizer_to_tables`, or read from a FITS file.
+    table
+        From `linearizer_to_table`, as it is or read from an ECSV or FITS file.
 
     Raises
     ------
     CalprodError
         The table is not a linearizer, or lacks a column.
     """
-    header = {str(key).upper(): value for key, value in amplifiers.meta.items()}
-    rows = [{name: row[name] for name in amplifiers.colnames} for row in amplifiers]
-    table = None if lookup is None else np.array(lookup["LOOKUP_VALUES"], np.float32)
-    return _linearizer(header, rows, table)
+    header = {str(key).upper(): value for key, value in table.meta.items()}
+    lookup = lookup_column_names(table.colnames)
+    names = [name for name in table.colnames if name not in lookup]
+    rows = [{name: row[name] for name in names} for row in table]
+    return _linearizer(header, rows, join_lookup(table))
 
 
 def linearizer_to_dict(linearizer: Linearizer) -> Plain:
@@ -114,11 +119,11 @@ def linearizer_to_dict(linearizer: Linearizer) -> Plain:
     linearizer
         To be written.
     """
-    amplifiers, lookup = linearizer_to_tables(linearizer)
+    table = linearizer_to_table(replace(linearizer, table=None))
     return {
-        "metadata": {key: _plain(value) for key, value in amplifiers.meta.items()},
-        "amplifiers": [{name: _plain(row[name]) for name in amplifiers.colnames} for row in amplifiers],
-        "lookup": None if lookup is None else _plain(lookup["LOOKUP_VALUES"]),
+        "metadata": {key: _plain(value) for key, value in table.meta.items()},
+        "amplifiers": [{name: _plain(row[name]) for name in table.colnames} for row in table],
+        "lookup": None if linearizer.table is None else _plain(linearizer.table),
     }
 
 
@@ -148,10 +153,9 @@ def _linearizer(
     if header.get("OBSTYPE") != OBSTYPE:
         raise CalprodError(f"OBSTYPE is {header.get('OBSTYPE')!r}, a linearizer has {OBSTYPE!r}")
     version = str(header.get("LINEARIZER_VERSION", VERSION))
-    if version.split(".")[0] != VERSION.split(".")[0]:
-        raise CalprodError(
-            f"cannot read a linearizer of version {version}", f"versions {VERSION[0]}.x are known"
-        )
+    known = int(VERSION)
+    if version.split(".")[0] != str(known):
+        raise CalprodError(f"cannot read a linearizer of version {version}", f"versions {known}.x are known")
     try:
         amplifiers = tuple(_amplifier(row) for row in rows)
         reference = _text(rows[0]["ABS_REF_AMP"]) if rows else ""
@@ -177,13 +181,14 @@ def _amplifier(row: Mapping[str, object]) -> AmplifierLinearity:
     kind = str(row["TYPE"])
     if kind not in get_args(LinearityType.__value__):
         raise CalprodError(f"amplifier {row['AMPLIFIER_NAME']} has the unknown linearity type {kind!r}")
-    reason = _text(row.get("REASON", ""))
+    reason, remarks = _text(row.get("REASON", "")), _text(row.get("REMARKS", ""))
     return AmplifierLinearity(
         name=str(row["AMPLIFIER_NAME"]),
         type=cast(LinearityType, kind),
         box=Box(*corner),
         line=(float(line[0]), float(line[1])),
         reason=reason or ("no reason given" if kind == "None" else None),
+        remarks=tuple(remarks.split("; ")) if remarks else (),
         **fields,
     )
 
@@ -192,12 +197,14 @@ def _header(linearizer: Linearizer) -> dict[str, PlainValue]:
     """Cards of the dataset."""
     return dict(linearizer.metadata) | {
         "OBSTYPE": OBSTYPE,
+        "LINEARIZER_SCHEMA": "Gen3 Linearizer",
         "LINEARIZER_VERSION": VERSION,
+        "CALIBCLS": "lsst.ip.isr.linearize.Linearizer",
         "DETECTOR": linearizer.detector,
         "FILTER": "NONE",
         "HAS_LINEARITY": any(not one.is_bad for one in linearizer.amplifiers),
         "OVERRIDE": False,
-        "HAS_TABLE": linearizer.table is not None,
+        "HAS_TABLE": any(one.type == "LookupTable" for one in linearizer.amplifiers),
         "LINEARITY_UNITS": "adu",
     }
 

@@ -66,6 +66,8 @@ class AmplifierLinearity:
     """Highest level (adu) the amplifier delivers."""
     reason: str | None = None
     """Why there is no correction; None if there is one."""
+    remarks: tuple[str, ...] = ()
+    """What limits the correction without spoiling it."""
 
     @property
     def is_bad(self) -> bool:
