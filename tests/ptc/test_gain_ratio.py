@@ -6,8 +6,10 @@ import pytest
 from infra.images import MaskPlane
 from infra.instruments.geometry import Box
 from tasks.ptc.algorithm import PairDescription, solve_curve
+from tasks.ptc.extract.sequence import BinnedExposure
+from tasks.ptc.solve.adjustment import adjust_to_flats, adjustment_table
+from tasks.ptc.solve.binned_flat import bin_grid, bin_pixels
 from tasks.ptc.solve.gain_ratio import (
-    GainRatioSettings,
     adjust_gains,
     choose_flats,
     gain_ratios,
@@ -18,7 +20,7 @@ from tests.ptc.curves import exact_measurements
 NAMES = tuple(f"C1{i}" for i in range(4)) + tuple(f"C0{i}" for i in range(4))
 BOXES = {name: Box(60 * (i % 4), 160 * (i // 4), 60, 160) for i, name in enumerate(NAMES)}
 TRUE = dict(zip(NAMES, (1.0, 1.02, 0.97, 1.05, 1.1, 0.99, 1.01, 1.03), strict=True))
-SETTINGS = GainRatioSettings(edge=6)
+GRID = bin_grid(list(BOXES.values()), (320, 240), edge=6, size=8)
 
 
 def lit(gains=TRUE, level=20_000.0, seed=1):
@@ -32,11 +34,15 @@ def lit(gains=TRUE, level=20_000.0, seed=1):
     return image, np.zeros(light.shape, np.uint16)
 
 
-def ratios(wrong, image=None, mask=None, settings=SETTINGS, fixed="C11", boxes=BOXES):
-    flat, nothing = lit()
-    return gain_ratios(
-        flat if image is None else image, nothing if mask is None else mask, boxes, wrong, fixed, settings
-    )
+def binned(image, mask=None):
+    return bin_pixels(image, np.ones(image.shape, bool) if mask is None else mask == 0, GRID)
+
+
+def ratios(wrong, image=None, mask=None, fixed="C11"):
+    values = binned(lit()[0] if image is None else image, mask)
+    gains = np.array([wrong[name] for name in NAMES])
+    found = gain_ratios(GRID, values, gains, NAMES.index(fixed))
+    return dict(zip(NAMES, found.tolist(), strict=True))
 
 
 def test_ratios_of_right_gains_are_one():
@@ -92,8 +98,13 @@ def test_gains_are_divided_by_their_ratios_to_the_typical_one():
     fixed = reference_amplifier(unadjusted)
     assert fixed is not None
     gains = {one.name: one.gain for one in unadjusted.amplifiers}
-    found = [gain_ratios(*lit(seed=s), BOXES, gains, fixed, SETTINGS) for s in range(4)]
-    adjusted = adjust_gains(unadjusted, fixed, found)
+    flats = [BinnedExposure(s, dict.fromkeys(NAMES, 19_000.0), binned(lit(seed=s)[0])) for s in range(4)]
+    flats.append(BinnedExposure(9, dict.fromkeys(NAMES, 30_000.0), np.full(GRID.x.size, np.nan, np.float32)))
+    adjusted = adjust_to_flats(unadjusted, GRID, flats)
+    table = adjustment_table(adjusted)
+    assert table["exp_id"].tolist() == [0, 1, 2, 3]  # the last is too bright
+    assert set(table["fixed_amp_name"]) == {fixed}
+    assert table["C10_gain_ratio"].shape == (4,)
     assert adjusted.reference == fixed
     relative = np.array([one.gain / TRUE[one.name] for one in adjusted.curve.amplifiers])
     assert np.ptp(relative) < 3e-3 < np.ptp(np.linspace(0.99, 1.01, 8))

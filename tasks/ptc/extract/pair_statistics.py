@@ -35,6 +35,8 @@ class ExtractSettings:
     """Pixels below which a pair tells nothing."""
     edge: int = 0
     """Width of the border of the amplifier that takes no part (pixels); 20 in Rubin's pipelines."""
+    largest_imbalance: float = np.inf
+    """Largest difference of the two means, relative to their mean; pairs beyond it tell nothing."""
     gain_correction: GainCorrection = GainCorrection.FULL
     """How the gain of a single pair is rid of the read noise."""
 
@@ -104,6 +106,8 @@ def measure_amplifier_pair(
         return _nothing(amplifier, pair, reading, settings, mean, reason)
     factor = clipped_variance_factor(settings.n_sigma)
     variance = 0.5 * statistics.standard_deviation**2 * factor
+    if imbalance := _imbalance(mean_1, mean_2, variance, settings):
+        return _nothing(amplifier, pair, reading, settings, mean, imbalance)
     lags = lag_covariances(difference, usable, settings.matrix_side)
     covariances = 0.5 * lags.values
     errors = abs(covariances[0, 0]) / np.sqrt(np.maximum(lags.n_pairs, 1))
@@ -137,6 +141,15 @@ def measure_amplifier_pair(
 def _trimmed[T: np.generic](plane: npt.NDArray[T], edge: int) -> npt.NDArray[T]:
     """Plane without its border."""
     return plane[edge : plane.shape[0] - edge, edge : plane.shape[1] - edge]
+
+
+def _imbalance(mean_1: float, mean_2: float, variance: float, settings: ExtractSettings) -> str | None:
+    """Why two flats are no pair: one in d of the mean makes the variance low by d²/4."""
+    mean, delta = 0.5 * (mean_1 + mean_2), mean_2 - mean_1
+    # Where there is next to no light, the two means differ by as much as they like.
+    if abs(delta) <= settings.largest_imbalance * mean or mean < 3.0 * np.sqrt(max(variance, 0.0)):
+        return None
+    return f"the two flats differ by {abs(delta) / mean:.0%}"
 
 
 def _remark(variance: float, zero_lag: float) -> str | None:

@@ -1,20 +1,38 @@
-"""A flat in coarse bins, and the smooth illumination that the amplifiers see through their gains."""
+"""Flats in coarse bins, amplifier by amplifier: small enough to be kept until the gains are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
-from numpy.polynomial import chebyshev
 
 from infra.instruments.geometry import Box
 
-__all__ = ["BinnedFlat", "bin_flat", "fit_ratios"]
+__all__ = ["BinGrid", "BinnedFlat", "bin_grid", "bin_pixels", "in_electrons"]
 
 type FloatArray = npt.NDArray[np.float64]
 
 LOWEST, HIGHEST = 0.8, 1.2
 """Values are kept from this times the 5th to this times the 95th percentile."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BinGrid:
+    """Where the bins of a detector lie: blocks within each amplifier, none across a border."""
+
+    amplifier: npt.NDArray[np.int16]
+    """Place of the amplifier of each bin, shape (n_bins,)."""
+    x: npt.NDArray[np.float32]
+    """Column of the middle of each bin in the trimmed image, 0 in the middle of the first pixel."""
+    y: npt.NDArray[np.float32]
+    """Row of the middle of each bin."""
+    size: int
+    """Pixels binned in each direction."""
+    corners: npt.NDArray[np.int64]
+    """First row and first column of each bin, shape (n_bins, 2)."""
+    image_shape: tuple[int, int]
+    """Shape (ny, nx) of the trimmed image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,133 +49,103 @@ class BinnedFlat:
     """Mean signal (electron)."""
 
 
-def bin_flat(
-    image: npt.NDArray[np.float32],
-    usable: npt.NDArray[np.bool_],
-    boxes: Sequence[Box],
-    gains: Sequence[float],
-    edge: int,
-    bin_size: int,
-) -> BinnedFlat:
-    """Bin a flat amplifier by amplifier.
+def bin_grid(boxes: Sequence[Box], image_shape: tuple[int, int], edge: int, size: int) -> BinGrid:
+    """Lay bins over the amplifiers of a detector.
 
     Parameters
     ----------
-    image
-        Flat (adu), assembled, shape (ny, nx).
-    usable
-        Pixels that take part, shape (ny, nx).
-    boxes, gains
-        Place and gain (electron/adu) of each amplifier.
+    boxes
+        Where the amplifiers lie.
+    image_shape
+        Shape (ny, nx) of the trimmed image.
     edge
         Border of each amplifier left out (pixels).
-    bin_size
+    size
         Pixels binned in each direction.
 
     Returns
     -------
-    flat
-        Bins with at least half their pixels usable; an amplifier may have none.
+    grid
+        Whole bins only; an amplifier too small for one has none.
     """
-    ny, nx = image.shape
-    columns: list[tuple[npt.NDArray[np.intp], FloatArray, FloatArray, FloatArray]] = []
-    for place, (box, gain) in enumerate(zip(boxes, gains, strict=True)):
-        rows, width = ((side - 2 * edge) // bin_size for side in (box.height, box.width))
-        if rows < 1 or width < 1:
-            continue
-        y0, x0 = box.y0 + edge, box.x0 + edge
-        inner = np.s_[y0 : y0 + rows * bin_size, x0 : x0 + width * bin_size]
-        bins = (rows, bin_size, width, bin_size)
-        fits = usable[inner] & np.isfinite(image[inner])
-        count = fits.reshape(bins).sum(axis=(1, 3))
-        total = np.where(fits, image[inner], 0.0).astype(np.float64).reshape(bins).sum(axis=(1, 3))
-        i, j = np.nonzero(2 * count >= bin_size**2)
-        y = (y0 + (i + 0.5) * bin_size) / ny * 2.0 - 1.0
-        x = (x0 + (j + 0.5) * bin_size) / nx * 2.0 - 1.0
-        columns.append((np.full(i.size, place), x, y, gain * total[i, j] / count[i, j]))
-    if not columns:
-        nothing = np.zeros(0)
-        return BinnedFlat(np.zeros(0, np.intp), nothing, nothing, nothing)
-    amplifier, x, y, value = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    if value.size == 0:
-        return BinnedFlat(amplifier, x, y, value)
-    low, high = np.percentile(value, [5, 95])
-    kept = (value >= LOWEST * low) & (value <= HIGHEST * high)
-    return BinnedFlat(amplifier[kept], x[kept], y[kept], value[kept])
+    places, corners = [np.zeros(0, np.int16)], [np.zeros((0, 2), np.int64)]
+    for place, box in enumerate(boxes):
+        rows, columns = (max(side - 2 * edge, 0) // size for side in (box.height, box.width))
+        i, j = np.indices((rows, columns)).reshape(2, -1)
+        corners.append(np.stack([box.y0 + edge + i * size, box.x0 + edge + j * size], axis=1))
+        places.append(np.full(i.size, place, np.int16))
+    corner = np.concatenate(corners)
+    middle = (corner + 0.5 * (size - 1)).astype(np.float32)
+    return BinGrid(np.concatenate(places), middle[:, 1], middle[:, 0], size, corner, image_shape)
 
 
-def fit_ratios(
-    flat: BinnedFlat,
-    fixed: int,
-    shaping: npt.NDArray[np.bool_],
-    order: int,
-    n_iterations: int,
-    n_sigma: float,
-) -> FloatArray:
-    """Fit illumination and ratios in turns.
+def bin_pixels(
+    image: npt.NDArray[np.float32], usable: npt.NDArray[np.bool_], grid: BinGrid
+) -> npt.NDArray[np.float32]:
+    """Mean of the usable pixels of each bin.
 
     Parameters
     ----------
-    flat
-        Bins.
-    fixed
-        Place of the amplifier whose ratio is 1.
-    shaping
-        Amplifiers that may shape the illumination, shape (amplifiers,).
-    order
-        Of the Chebyshev polynomial, in each direction: all products of the two.
-    n_iterations
-        Rounds.
-    n_sigma
-        An amplifier whose ratio lies further than this from the median, in units of the scatter (MAD), does
-        not shape the illumination in the next round.
+    image
+        Flat, assembled, shape (ny, nx); pixels that are not finite are not usable.
+    usable
+        Pixels that take part, shape (ny, nx).
+    grid
+        The bins.
 
     Returns
     -------
-    ratios
-        Shape (amplifiers,), NaN for one without bins, all NaN if the reference has none.
-
-    Notes
-    -----
-    cp_pipe begins with ratios of 1. Where neighbouring ratios resemble a slope of the illumination, ten
-    rounds do not get far from there: errors of half a percent remain. We begin with both fitted at once to
-    the logarithm, where they are linear, and polish from there.
+    values
+        Shape (n_bins,), in the unit of the image; NaN for bins with less than half their pixels usable.
     """
-    n = shaping.size
-    basis = np.asarray(chebyshev.chebvander2d(flat.x, flat.y, (order, order)), np.float64)
-    has_bins = np.bincount(flat.amplifier, minlength=n) > 0
-    if not has_bins[fixed]:
-        return np.full(n, np.nan)
-    ratios, near = _joint_start(flat, basis, fixed, shaping & has_bins), shaping.copy()
-    for _ in range(n_iterations):
-        used = near[flat.amplifier]
-        if not used.any():
-            return np.full(n, np.nan)
-        coefficients, *_ = np.linalg.lstsq(
-            basis[used], (flat.value / ratios[flat.amplifier])[used], rcond=None
-        )
-        relative = flat.value / (basis @ coefficients)
-        ratios = np.array(
-            [np.median(relative[flat.amplifier == i]) if has_bins[i] else np.nan for i in range(n)]
-        )
-        ratios /= ratios[fixed]
-        middle = np.nanmedian(ratios)
-        scatter = 1.4826 * np.nanmedian(np.abs(ratios - middle))
-        # A hair of tolerance: amplifiers that agree to rounding are not outliers of each other.
-        near = shaping & (np.abs(ratios - middle) <= n_sigma * scatter + 1e-6)
-    return ratios
+    return _bin_pixels(image, usable, grid.corners, grid.size)
 
 
-def _joint_start(
-    flat: BinnedFlat, basis: FloatArray, fixed: int, shaping: npt.NDArray[np.bool_]
-) -> FloatArray:
-    """First guess of the ratios: with the illumination, in one linear fit of the logarithm of the signal."""
-    ratios = np.ones(shaping.size)
-    free = np.flatnonzero(shaping & (np.arange(shaping.size) != fixed))
-    used = (shaping[flat.amplifier] | (flat.amplifier == fixed)) & (flat.value > 0)
-    columns = flat.amplifier[used, None] == free
-    # Normal equations: a detector has some 200 000 bins, and the columns are of like size.
-    design = np.concatenate([basis[used], columns], axis=1)
-    solution, *_ = np.linalg.lstsq(design.T @ design, design.T @ np.log(flat.value[used]), rcond=None)
-    ratios[free] = np.exp(solution[basis.shape[1] :])
-    return ratios
+@numba.njit(nogil=True, cache=True)
+def _bin_pixels(
+    image: npt.NDArray[np.float32],
+    usable: npt.NDArray[np.bool_],
+    corners: npt.NDArray[np.int64],
+    size: int,
+) -> npt.NDArray[np.float32]:
+    """Mean of each block of pixels."""
+    values = np.empty(corners.shape[0], np.float32)
+    for k in range(corners.shape[0]):
+        y0, x0 = corners[k]
+        total, n = 0.0, 0
+        for y in range(y0, y0 + size):
+            for x in range(x0, x0 + size):
+                value = image[y, x]
+                if usable[y, x] and np.isfinite(value):
+                    total += value
+                    n += 1
+        values[k] = total / n if 2 * n >= size * size else np.nan
+    return values
+
+
+def in_electrons(grid: BinGrid, values: npt.NDArray[np.float32], gains: Sequence[float]) -> BinnedFlat:
+    """Bins of a flat in electrons, those far from the middling ones left out.
+
+    Parameters
+    ----------
+    grid
+        The bins.
+    values
+        Their means (adu), shape (n_bins,).
+    gains
+        Gain of each amplifier (electron/adu), in the order of the grid; NaN leaves an amplifier out.
+    """
+    signal = values * np.asarray(gains, np.float64)[grid.amplifier]
+    finite = np.isfinite(signal)
+    if not finite.any():
+        nothing = np.zeros(0)
+        return BinnedFlat(np.zeros(0, np.intp), nothing, nothing, nothing)
+    low, high = np.percentile(signal[finite], [5, 95])
+    kept = finite & (signal >= LOWEST * low) & (signal <= HIGHEST * high)
+    ny, nx = grid.image_shape
+    return BinnedFlat(
+        amplifier=grid.amplifier[kept].astype(np.intp),
+        x=(grid.x[kept] + 0.5) / nx * 2.0 - 1.0,
+        y=(grid.y[kept] + 0.5) / ny * 2.0 - 1.0,
+        value=signal[kept],
+    )

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from infra.images import MaskPlane
-from infra.instruments.geometry import Box
 from tasks.ptc.dataset.model import PhotonTransferCurve
-from tasks.ptc.solve.binned_flat import BinnedFlat, bin_flat, fit_ratios
+from tasks.ptc.solve.binned_flat import BinGrid, BinnedFlat, in_electrons
+from tasks.ptc.solve.illumination import fit_ratios
 
 __all__ = [
     "AdjustedGains",
@@ -22,8 +21,6 @@ __all__ = [
 
 type FloatArray = npt.NDArray[np.float64]
 
-UNUSABLE = MaskPlane.SUSPECT | MaskPlane.BAD | MaskPlane.NO_DATA | MaskPlane.SAT
-
 
 @dataclass(frozen=True, slots=True)
 class GainRatioSettings:
@@ -35,10 +32,6 @@ class GainRatioSettings:
     """Range of the flats' means (adu)."""
     seed: int = 12345
     """Seed of the choice among more flats."""
-    bin_size: int = 8
-    """Pixels binned in each direction."""
-    edge: int = 20
-    """Border of each amplifier left out (pixels)."""
     order: int = 2
     """Order of the Chebyshev polynomial in each direction; 1 for LSSTCam."""
     n_iterations: int = 10
@@ -63,6 +56,8 @@ class AdjustedGains:
     """Ratio of each amplifier in each flat, NaN where there is none."""
     median_correction: float
     """Median over the amplifiers of their median ratio."""
+    flats: tuple[tuple[int, float], ...] = ()
+    """Exposure ID and mean (adu) of each flat."""
     reason: str | None = None
     """Why nothing was adjusted; None when it was."""
 
@@ -107,46 +102,36 @@ def reference_amplifier(curve: PhotonTransferCurve, highest_noise: float = 12.0)
 
 
 def gain_ratios(
-    image: npt.NDArray[np.float32],
-    mask: npt.NDArray[np.uint16],
-    boxes: Mapping[str, Box],
-    gains: Mapping[str, float],
-    fixed: str,
+    grid: BinGrid,
+    values: npt.NDArray[np.float32],
+    gains: FloatArray,
+    fixed: int,
     settings: GainRatioSettings | None = None,
-) -> dict[str, float]:
+) -> FloatArray:
     """Ratios of the amplifiers' signals in one flat to a smooth illumination.
 
     Parameters
     ----------
-    image
-        Flat (adu), assembled, shape (ny, nx).
-    mask
-        `MaskPlane` bits, shape (ny, nx).
-    boxes
-        Where the amplifiers to use lie, by name.
+    grid
+        Bins of the detector.
+    values
+        Means of the bins (adu), shape (n_bins,).
     gains
-        electron/adu, by name.
+        Of each amplifier of the grid (electron/adu); NaN for one that takes no part.
     fixed
-        The amplifier whose ratio is 1.
+        Place of the amplifier whose ratio is 1.
 
     Returns
     -------
     ratios
-        By name; NaN for an amplifier without usable pixels.
+        Of each amplifier; NaN for one without usable bins.
 
     Notes
     -----
     A Chebyshev polynomial for the illumination and the amplifiers' medians about it are fitted in turns.
     """
     settings = settings or GainRatioSettings()
-    usable = (mask & np.uint16(UNUSABLE)) == 0
-    names = list(boxes)
-    flat = bin_flat(
-        image, usable, [boxes[name] for name in names], [gains[name] for name in names], settings.edge,
-        settings.bin_size,
-    )  # fmt: skip
-    found = _without_worst(flat, names.index(fixed), len(names), settings)
-    return dict(zip(names, found.tolist(), strict=True))
+    return _without_worst(in_electrons(grid, values, gains.tolist()), fixed, gains.size, settings)
 
 
 def _without_worst(flat: BinnedFlat, fixed: int, n: int, settings: GainRatioSettings) -> FloatArray:
@@ -166,6 +151,7 @@ def adjust_gains(
     curve: PhotonTransferCurve,
     fixed: str | None,
     ratios: Sequence[Mapping[str, float]],
+    flats: tuple[tuple[int, float], ...] = (),
 ) -> AdjustedGains:
     """Divide the gains by their ratios.
 
@@ -177,6 +163,8 @@ def adjust_gains(
         The reference amplifier, None where there is none.
     ratios
         Of each flat, by name of the amplifier.
+    flats
+        Exposure ID and mean (adu) of each flat, for the record.
 
     Returns
     -------
@@ -193,7 +181,7 @@ def adjust_gains(
     }
     if fixed is None or not medians:
         reason = "fewer than two amplifiers fit for reference" if fixed is None else "no flat gives a ratio"
-        return AdjustedGains(curve, None, table, np.nan, reason)
+        return AdjustedGains(curve, None, table, np.nan, flats, reason)
     middle = float(np.median(list(medians.values())))
     amplifiers = tuple(
         one
@@ -201,4 +189,4 @@ def adjust_gains(
         else replace(one, gain=one.gain_unadjusted * middle / medians[one.name])
         for one in curve.amplifiers
     )
-    return AdjustedGains(replace(curve, amplifiers=amplifiers), fixed, table, middle)
+    return AdjustedGains(replace(curve, amplifiers=amplifiers), fixed, table, middle, flats)

@@ -1,0 +1,151 @@
+"""What a pipeline may change of the photon transfer curve."""
+
+import math
+import os
+
+from lsst.pex.config import ChoiceField, Config, ConfigField, Field, ListField, RangeField
+
+from tasks.isr.config import IsrConfig
+from tasks.ptc.algorithm import ExtractSettings, FitType, OutlierSettings, PairBy, SolveSettings
+from tasks.ptc.extract.sequence import SequenceSettings
+from tasks.ptc.solve.gain_ratio import GainRatioSettings
+
+__all__ = ["GainRatioConfig", "SequenceConfig", "SolveConfig"]
+
+
+class SequenceConfig(Config):
+    """Settings of the measurement of pairs of flats."""
+
+    isr = ConfigField[IsrConfig](dtype=IsrConfig, doc="Corrections applied to each flat.")
+    pair_by = ChoiceField[str](
+        dtype=str,
+        default=PairBy.TIME.value,
+        allowed={
+            PairBy.TIME.value: "Equal exposure time.",
+            PairBy.FLUX.value: "Equal flux asked of the lamp, see flux_card.",
+            PairBy.EXPOSURE.value: "Consecutive exposures.",
+        },
+        doc="What the two flats of a pair have in common.",
+    )
+    pair_tolerance = RangeField(
+        dtype=float, default=5e-3, min=0.0, doc="Largest difference called equal (s, or unit of the flux)."
+    )
+    flux_card = Field[str](dtype=str, default="CCOBFLUX", doc="Card with the flux asked of the lamp.")
+    photodiode_card = Field[str](
+        dtype=str,
+        default=None,
+        optional=True,
+        doc="Card with the charge of the monitoring photodiode; None where there is none.",
+    )
+    auxiliary_cards = ListField[str](
+        dtype=str, default=[], doc="Cards with numbers that are carried along as PTCAUX_ columns."
+    )
+    n_lags = RangeField(
+        dtype=int, default=8, min=1, doc="Number of lags of the covariances in each direction, 0 among them."
+    )
+    edge = RangeField(
+        dtype=int, default=20, min=0, doc="Border of each amplifier that takes no part (pixels)."
+    )
+    minimum_pixels = RangeField(
+        dtype=int, default=10_000, min=1, doc="Usable pixels below which a pair tells nothing."
+    )
+    largest_imbalance = RangeField(
+        dtype=float, default=0.1, min=0.0, doc="Largest difference of the two means, relative to their mean."
+    )
+    bin_size = RangeField(dtype=int, default=8, min=1, doc="Side of a block of the binned images (pixels).")
+    n_threads = Field[int](
+        dtype=int, default=0, doc="Amplifiers measured at a time; 0 for one per core. The result is the same."
+    )
+
+    def sequence_settings(
+        self, binned_means: tuple[float, float] = (-math.inf, math.inf)
+    ) -> SequenceSettings:
+        """Return how the pairs are measured, and which exposures are kept as binned images (adu)."""
+        return SequenceSettings(
+            extract=ExtractSettings(
+                matrix_side=self.n_lags,
+                minimum_pixels=self.minimum_pixels,
+                edge=self.edge,
+                largest_imbalance=self.largest_imbalance,
+            ),
+            bin_size=self.bin_size,
+            binned_means=binned_means,
+            photodiode_card=self.photodiode_card,
+            auxiliary_cards=tuple(self.auxiliary_cards),
+            n_threads=self.n_threads or os.cpu_count() or 1,
+        )
+
+
+class SolveConfig(Config):
+    """Settings of the fit of the curve."""
+
+    fit_type = ChoiceField[str](
+        dtype=str,
+        default=FitType.EXPONENTIAL.value,
+        allowed={
+            FitType.EXPONENTIAL.value: "Variance against mean; only nearest effects.",
+            FitType.FULL.value: "All covariances against the mean.",
+            FitType.FULL_NO_B.value: "All covariances with b = 0.",
+        },
+        doc="Model that gives gain and noise; the exponential one is always fitted first.",
+    )
+    fit_lags = Field[int](
+        dtype=int, default=None, optional=True, doc="Lags of the covariance fit; None for all measured."
+    )
+    lowest_mean = Field[float](
+        dtype=float, default=0.0, doc="Pairs at or below this mean are left out (adu)."
+    )
+    highest_mean = Field[float](dtype=float, default=1e6, doc="Pairs at or above this are left out (adu).")
+    n_sigma = RangeField(
+        dtype=float, default=5.0, min=1.0, doc="Largest residual of a kept pair, in units of √variance."
+    )
+    model_rolloff = Field[bool](
+        dtype=bool, default=False, doc="Fit the bend below the turnoff, and leave out what lies above it."
+    )
+    rolloff_tolerance = RangeField(
+        dtype=float, default=0.01, min=0.0, doc="Fraction of the variance that the bend may take."
+    )
+    long_range_from = Field[int](
+        dtype=int,
+        default=None,
+        optional=True,
+        doc="Lag from which covariances count as long-range and are subtracted; None leaves them.",
+    )
+
+    def solve_settings(self) -> SolveSettings:
+        """Return how the curve is fitted."""
+        return SolveSettings(
+            fit_type=FitType(self.fit_type),
+            fit_side=self.fit_lags,
+            lowest_mean=self.lowest_mean,
+            highest_mean=self.highest_mean,
+            outliers=OutlierSettings(n_sigma=self.n_sigma),
+            model_rolloff=self.model_rolloff,
+            rolloff_tolerance=self.rolloff_tolerance,
+            long_range_from=self.long_range_from,
+        )
+
+
+class GainRatioConfig(Config):
+    """Settings of the adjustment of the gains to each other."""
+
+    n_flats = RangeField(dtype=int, default=50, min=1, doc="Most flats used.")
+    lowest_mean = Field[float](dtype=float, default=1000.0, doc="Lowest mean of a flat used (adu).")
+    highest_mean = Field[float](dtype=float, default=20_000.0, doc="Highest mean of a flat used (adu).")
+    seed = Field[int](dtype=int, default=12345, doc="Seed of the choice among more flats.")
+    order = RangeField(
+        dtype=int, default=2, min=0, doc="Order of the illumination in each direction; 1 for LSSTCam."
+    )
+    highest_noise = Field[float](
+        dtype=float, default=12.0, doc="Highest read noise of the reference amplifier (electron)."
+    )
+
+    def settings(self) -> GainRatioSettings:
+        """Return how gain ratios are found."""
+        return GainRatioSettings(
+            n_flats=self.n_flats,
+            means=(self.lowest_mean, self.highest_mean),
+            seed=self.seed,
+            order=self.order,
+            highest_noise=self.highest_noise,
+        )
