@@ -23,7 +23,7 @@ from infra.settings.profile import (
 )
 from infra.settings.rules import RULES, Rule
 from infra.settings.secrets import with_environment
-from infra.settings.selection import QualityLimits, SelectionSettings, VerificationSampling
+from infra.settings.selection import PairSelection, QualityLimits, SelectionSettings, VerificationSampling
 
 __all__ = [
     "RULES",
@@ -36,6 +36,7 @@ __all__ = [
     "ExportSettings",
     "GateSettings",
     "LimitVersion",
+    "PairSelection",
     "Policy",
     "PolicyTest",
     "Profile",

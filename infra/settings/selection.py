@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from infra.settings.base import SettingsModel
 
-__all__ = ["QualityLimits", "SelectionSettings", "VerificationSampling"]
+__all__ = ["PairSelection", "QualityLimits", "SelectionSettings", "VerificationSampling"]
 
 type Fraction = Annotated[float, Field(ge=0, le=1)]
 type Positive = Annotated[float, Field(gt=0)]
@@ -66,8 +66,43 @@ class VerificationSampling(SettingsModel):
     """Largest number of exposures of other days; those of the same day that suit all verify."""
 
 
+class PairSelection(SettingsModel):
+    """How pairs of flats are chosen for a photon transfer curve or a linearizer.
+
+    A sequence of pairs is flats of one filter and camera state, two of each exposure time in succession, over
+    many exposure times in whatever order; biases and darks may stand between. One group per sequence, per
+    pair or per exposure are all understood. Saturated pairs are wanted: they show where full well is.
+    """
+
+    minimum_pairs: Annotated[int, Field(ge=1)] = 10
+    """Fewest pairs; fewer is a shortage and nothing is made."""
+    target_pairs: Annotated[int, Field(ge=1)] | None = None
+    """Pairs to use, spread evenly over the levels; None for all."""
+    minimum_levels: Annotated[int, Field(ge=1)] = 5
+    """Fewest exposure times that the pairs must cover."""
+    exposure_time_tolerance: Annotated[float, Field(ge=0)] = 5e-3
+    """Largest difference of exposure time within a pair (s) (Rubin cp_pipe, ``matchExposuresByExpTime``)."""
+    maximum_pair_departure: Positive | None = 0.02
+    """Largest difference of level between the two of a pair, as a fraction; None for any."""
+    maximum_level_departure: Positive | None = 0.05
+    """Largest departure of a level from the sequence's line of level against exposure time, as a fraction;
+    what saturates may fall below it. None for any."""
+    maximum_lamp_drift: Positive | None = 0.03
+    """Change of the lamp over the sequence that is worth a warning, as a fraction; None for never."""
+    hold_out_every: Annotated[int, Field(ge=2)] | None = 6
+    """Which pairs, by rising level, are kept out for verification: every n-th, where enough remain; never the
+    faintest or the brightest. None for none."""
+
+    @model_validator(mode="after")
+    def _check_numbers(self) -> Self:
+        fewest, most = self.minimum_pairs, self.target_pairs
+        if most is not None and fewest > most:
+            raise ValueError(f"expected minimum_pairs ({fewest}) to be at most target_pairs ({most})")
+        return self
+
+
 class SelectionSettings(SettingsModel):
-    """How the exposures of one calibration are chosen."""
+    """How the exposures of one calibration are chosen: one even set or, with ``pairs``, a ramp of pairs."""
 
     target: Annotated[int, Field(ge=1)] = 20
     """Exposures to combine: 20 keeps the noise added by the calibration below 2.5 % (DMTN-101)."""
@@ -78,13 +113,21 @@ class SelectionSettings(SettingsModel):
     same_state: bool = True
     """Whether the camera-state keys of the profile must agree within a set."""
     observation_reasons: tuple[str, ...] | None = None
-    """Observation reasons accepted, such as ``bias``; None for any."""
+    """Observation reasons accepted, such as ``bias``; None for any. For pairs the science program counts as
+    well, and what is accepted needs no further sign of being a sequence of pairs."""
     filters: tuple[str, ...] | None = None
     """Physical filters to make the calibration for; None for every one the day holds."""
+    single_filter: bool = False
+    """Whether a calibration per filter is made in one filter only: the one with most usable exposures."""
+    when_taken: bool = False
+    """Whether a day without any exposure of the kind, or without a sequence of pairs, lacks nothing."""
+    pairs: PairSelection | None = None
+    """How pairs are chosen, for what is made from a ramp of flats in pairs; ``target``, ``minimum``,
+    ``drop_first`` and ``exposure_time_tolerance`` then have no effect. None for an even set."""
     sets: Literal["largest", "latest"] = "largest"
-    """Which set of the day to use when several would do."""
+    """Which set, or sequence of pairs, of the day to use when several would do."""
     gap_seconds: Positive = 600.0
-    """Pause between exposures that begins a new set (s)."""
+    """Pause between exposures that begins a new set (s), or a new sequence of pairs that share no group."""
     exposure_time_tolerance: Annotated[float, Field(ge=0)] = 0.05
     """Largest difference of exposure time within a set (s)."""
     exposure_time_range: tuple[float, float] | None = None
