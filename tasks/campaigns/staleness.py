@@ -12,7 +12,7 @@ from infra.settings import Dependencies
 
 __all__ = ["OutOfDate", "out_of_date"]
 
-_MADE = re.compile(r"(\d{8})(?:T(\d{6})Z)?$")
+_MADE = re.compile(r"/(\d{8})(?:T(\d{6})Z)?(?=/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,9 @@ def out_of_date(butler: Butler, chain: str, graph: Dependencies) -> tuple[OutOfD
 
     Notes
     -----
-    When a dataset was made is told by the end of its RUN's name, which all runs of ``pipetask`` and calprod
-    have; one campaign's RUNs share it. Of a RUN without it nothing is known, and nothing is said.
+    When a dataset was made is told by the name of its RUN: all runs of ``pipetask`` and calprod end in the
+    time, which one campaign's RUNs share, and curated ones hold the day. Of a RUN without either nothing is
+    known, and nothing is said.
     """
     found: dict[str, list[_Made]] = {}
     for part in timeline(butler, chain, graph.calibrations):
@@ -108,5 +109,5 @@ def _run(butler: Butler, part: VisiblePart) -> str | None:
 
 def _made(run: str) -> str | None:
     """Return when a RUN was made, as its name tells; a bare date counts as the day's beginning."""
-    match = _MADE.search(run)
-    return None if match is None else f"{match[1]}T{match[2] or '000000'}"
+    found = _MADE.findall(run)
+    return f"{found[-1][0]}T{found[-1][1] or '000000'}" if found else None
