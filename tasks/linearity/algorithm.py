@@ -33,6 +33,7 @@ __all__ = [
     "LinearitySettings",
     "Linearizer",
     "PolynomialSettings",
+    "SolvedType",
     "SplineSettings",
     "TurnoffSettings",
     "automatic_groups",
@@ -47,6 +48,9 @@ __all__ = [
     "solve_linearity",
 ]
 
+type SolvedType = Literal["Squared", "Polynomial", "LookupTable", "Spline", "DoubleSpline"]
+"""Kinds of correction that can be solved."""
+
 _PTC_MARGIN = 1.3
 """A double spline's turnoff lies at most so many times above that of the photon transfer curve."""
 
@@ -55,7 +59,7 @@ _PTC_MARGIN = 1.3
 class LinearitySettings:
     """How the linearizer is solved."""
 
-    type: Literal["Squared", "Polynomial", "LookupTable", "Spline", "DoubleSpline"] = "DoubleSpline"
+    type: SolvedType = "DoubleSpline"
     """Kind of correction."""
     polynomial: PolynomialSettings = field(default_factory=PolynomialSettings)
     """For Squared, Polynomial and LookupTable."""

@@ -54,6 +54,7 @@ def ramp_of_curve(
     table: Table,
     abscissa: Abscissa | None = None,
     *,
+    detector: int,
     singly: bool = False,
     boxes: Mapping[str, Box] | None = None,
 ) -> DetectorRamp:
@@ -65,6 +66,8 @@ def ramp_of_curve(
         Photon transfer curve in the columns of Rubin's ip_isr, one row per amplifier.
     abscissa
         What stands for the light; the exposure time when None.
+    detector
+        Detector number.
     singly
         Give each exposure a point of its own, the first and the second of each pair one after the other,
         instead of each pair one.
@@ -99,7 +102,7 @@ def ramp_of_curve(
     )
     mjd = _doubled(_numbers(first["INPUT_EXP_PAIR_MJD_START"]), singly)
     return DetectorRamp(
-        detector=int(table.meta.get("DETECTOR", 0)),
+        detector=detector,
         light=light,
         amplifiers=amplifiers,
         groups=_groups(first, amplifiers, _doubled(times, singly), light, abscissa, singly),
