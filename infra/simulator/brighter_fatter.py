@@ -1,5 +1,7 @@
 """The brighter-fatter effect: charge already collected moves the boundaries of the pixels around it."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve
@@ -35,7 +37,14 @@ def boundary_shifts(a_matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     Away from the matrix the potential is zero, so that a matrix that does not sum to zero is completed by
     minute changes of area at the rim.
     """
-    quadrant = np.asarray(a_matrix).T  # now [parallel lag][serial lag]
+    potential = _potential(tuple(map(tuple, np.asarray(a_matrix, float).tolist())))
+    return potential[:, :-1] - potential[:, 1:], potential[:-1] - potential[1:]
+
+
+@cache
+def _potential(a_matrix: tuple[tuple[float, ...], ...]) -> FloatArray:
+    """Potential whose differences are the shifts (1/electron), the electron in the middle."""
+    quadrant = np.array(a_matrix).T  # now [parallel lag][serial lag]
     half = np.concatenate([quadrant[:, :0:-1], quadrant], axis=1)
     full = np.pad(np.concatenate([half[:0:-1], half], axis=0), _MARGIN)
     rows, columns = full.shape
@@ -46,8 +55,7 @@ def boundary_shifts(a_matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     operator = kron(second_difference(rows), eye_array(columns)) + kron(
         eye_array(rows), second_difference(columns)
     )
-    potential = spsolve(operator.tocsr(), full.ravel()).reshape(full.shape)
-    return potential[:, :-1] - potential[:, 1:], potential[:-1] - potential[1:]
+    return np.asarray(spsolve(operator.tocsr(), full.ravel()).reshape(full.shape))
 
 
 def move_boundaries(charge: FloatArray, a_matrix: FloatArray) -> FloatArray:
@@ -67,25 +75,28 @@ def move_boundaries(charge: FloatArray, a_matrix: FloatArray) -> FloatArray:
 
     Notes
     -----
-    First order in the a-matrix, as if the charge of every pixel grew linearly in time, which halves the final
-    shift: pairs of flats then have covariances C_ij = a_ij mu**2 (electron**2) beside the Poisson variance
-    (Astier et al. 2019, A&A 629, A36, eq. 20 at lowest order).
+    The charge grows in time, and with it the shifts: a fluctuation of a flat of mu electrons obeys
+    d(delta)/d(mu) = a * delta + noise (* a convolution), so that in Fourier space the covariances are
+    [exp(2 a mu) - 1] / (2 a), which is Astier et al. 2019 (A&A 629, A36), eq. 20 with b = 0. What is moved at
+    once does the same to third order in a mu when the shifts are those of half the charge, itself moved by
+    5/12 of its own shifts, and these by 3/10 of theirs: 1 + x/2 + 5 x^2/24 + x^3/16 is the root of
+    (exp(2 x) - 1) / (2 x). With the first step alone, a00 comes out 6 % too small.
     """
-    to_right, to_top = boundary_shifts(a_matrix)
-    padded = np.pad(charge, max(to_right.shape), mode="edge")
-    margin = max(to_right.shape)
-    ny, nx = charge.shape
-    # A boundary lies half a pixel off the grid, so the kernels are one short in its direction; of the "valid"
-    # output the boundaries inside the image are kept.
-    right = fftconvolve(padded, to_right, mode="valid")
-    top = fftconvolve(padded, to_top, mode="valid")
-    row0, column0 = margin - to_right.shape[0] // 2, margin - to_right.shape[1] // 2 + 1
-    right = right[row0 : row0 + ny, column0 : column0 + nx - 1]
-    row0, column0 = margin - to_top.shape[0] // 2 + 1, margin - to_top.shape[1] // 2
-    top = top[row0 : row0 + ny - 1, column0 : column0 + nx]
-    moved = charge.copy()
-    across_right = 0.25 * (charge[:, :-1] + charge[:, 1:]) * right
-    across_top = 0.25 * (charge[:-1] + charge[1:]) * top
+    potential = _potential(tuple(map(tuple, np.asarray(a_matrix, float).tolist())))
+    field = charge
+    for fraction in (0.3, 5.0 / 12.0):
+        field = charge + fraction * _moved(charge, field, potential)
+    return np.asarray(charge + 0.5 * _moved(charge, field, potential))
+
+
+def _moved(charge: FloatArray, field: FloatArray, potential: FloatArray) -> FloatArray:
+    """Change of charge if its boundaries are where another charge puts them (electron)."""
+    margin = potential.shape[0] // 2, potential.shape[1] // 2
+    padded = np.pad(field, ((margin[0],) * 2, (margin[1],) * 2), mode="edge")
+    level = fftconvolve(padded, potential, mode="valid")
+    across_right = 0.5 * (charge[:, :-1] + charge[:, 1:]) * (level[:, :-1] - level[:, 1:])
+    across_top = 0.5 * (charge[:-1] + charge[1:]) * (level[:-1] - level[1:])
+    moved = np.zeros_like(charge)
     moved[:, :-1] += across_right
     moved[:, 1:] -= across_right
     moved[:-1] += across_top
