@@ -107,6 +107,21 @@ def default_chain(instrument: str) -> str:
     return f"{instrument}/calib"
 
 
+def ticket_chain(instrument: str, ticket: str) -> str:
+    """Return the chain of all certified collections of a ticket: ``LATISS/calib/DM-43525``."""
+    return f"{instrument}/calib/{ticket}"
+
+
+def curated_collection(instrument: str, ticket: str, day: int) -> str:
+    """Return the CALIBRATION collection of what was curated: ``LATISS/calib/DM-43525/curated/20240318``."""
+    return f"{ticket_chain(instrument, ticket)}/curated/{day}"
+
+
+def curated_run(collection: str, dataset_type: str) -> str:
+    """Return the RUN of the datasets of a curated collection: ``…/curated/20240318/crosstalk``."""
+    return f"{collection}/{dataset_type}"
+
+
 def raw_collection(instrument: str) -> str:
     """Return the RUN that raws are ingested into: ``LATISS/raw/all``."""
     return f"{instrument}/raw/all"

@@ -26,6 +26,7 @@ _VERBS = {
     "release": "certify, chain, export and sync what was approved; resumable",
     "sync": "bring a site to what was released",
     "compare": "prove that sites resolve the same calibrations",
+    "curate": "bring in a crosstalk matrix or defects that a person has approved",
     "exclude": "keep an exposure, detector or amplifier out of every selection",
     "trend": "a metric over time",
 }

@@ -29,7 +29,7 @@ _FORMATS = {".ecsv": "ascii.ecsv", ".fits": "fits", ".fit": "fits"}
 """astropy's name of a format, by suffix."""
 
 
-def read_curated_matrix(path: Path, amplifiers: Sequence[str]) -> CrosstalkMatrix:
+def read_curated_matrix(path: Path, amplifiers: Sequence[str] | None = None) -> CrosstalkMatrix:
     """Read a crosstalk matrix from a file.
 
     Parameters
@@ -37,7 +37,7 @@ def read_curated_matrix(path: Path, amplifiers: Sequence[str]) -> CrosstalkMatri
     path
         In the layout of ip_isr's CrosstalkCalib: ``.ecsv``, ``.fits``, or ``.yaml``.
     amplifiers
-        Names of the detector's amplifiers, in its order.
+        Names of the detector's amplifiers, in its order; None for those that the file names, or stand-ins.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def read_curated_matrix(path: Path, amplifiers: Sequence[str]) -> CrosstalkMatri
     try:
         return matrix_from_table(table, amplifiers)
     except CalprodError as reason:
-        raise CalprodError(f"{path}: {reason}", reason.remedy) from reason
+        raise CalprodError(f"{path}: {reason.message}", reason.remedy) from reason
 
 
 def _table(contents: dict[str, Any]) -> Table:
