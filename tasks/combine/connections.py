@@ -5,9 +5,13 @@ from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a modul
 __all__ = [
     "calibration_output",
     "calibration_prerequisite",
+    "optional_calibration",
+    "optional_table",
     "raws_input",
     "residuals_output",
     "statistics_output",
+    "table_output",
+    "table_prerequisite",
 ]
 
 _DETECTOR = ("instrument", "detector")
@@ -47,6 +51,44 @@ def calibration_output(name: str, doc: str, *, per_filter: bool = False) -> conn
         storageClass="MaskedImageV2",
         dimensions=_DETECTOR_FILTER if per_filter else _DETECTOR,
         isCalibration=True,
+    )
+
+
+def optional_calibration(name: str, doc: str, *, per_filter: bool = False) -> connection.PrerequisiteInput:
+    """Return a calibration image that is applied where one is supplied, and left out otherwise."""
+    return connection.PrerequisiteInput(
+        doc=doc,
+        name=name,
+        storageClass="MaskedImageV2",
+        dimensions=_DETECTOR_FILTER if per_filter else _DETECTOR,
+        isCalibration=True,
+        minimum=0,
+    )
+
+
+def optional_table(name: str, doc: str) -> connection.PrerequisiteInput:
+    """Return a calibration table that is applied where one is supplied, and left out otherwise."""
+    return connection.PrerequisiteInput(
+        doc=doc,
+        name=name,
+        storageClass="AstropyTable",
+        dimensions=_DETECTOR,
+        isCalibration=True,
+        minimum=0,
+    )
+
+
+def table_prerequisite(name: str, doc: str) -> connection.PrerequisiteInput:
+    """Return a calibration table that must exist, such as the one under test."""
+    return connection.PrerequisiteInput(
+        doc=doc, name=name, storageClass="AstropyTable", dimensions=_DETECTOR, isCalibration=True
+    )
+
+
+def table_output(name: str, doc: str) -> connection.Output:
+    """Return a calibration that is a table, in the column layout of Rubin's ip_isr."""
+    return connection.Output(
+        doc=doc, name=name, storageClass="AstropyTable", dimensions=_DETECTOR, isCalibration=True
     )
 
 

@@ -2,11 +2,10 @@
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from lsst.daf.butler import DatasetRef
 from lsst.pex.config import Config, ConfigField, Field, RangeField
 from lsst.pipe.base import (
     InputQuantizedConnection,
@@ -17,19 +16,21 @@ from lsst.pipe.base import (
     Struct,
 )
 
-from infra.butler.images import calibration_image, masked_image
-from infra.images import CalibrationImage, CorrectedExposure, Metadata
+from infra.butler.images import masked_image
+from infra.images import CorrectedExposure, Metadata
 from infra.ledger.clock import now
 from tasks.combine.calibration import CombinedCalibration, CombineOptions
 from tasks.combine.metadata import CombineInput
+from tasks.combine.priors import read_priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
 from tasks.combine.stack import PROPAGATION_LIMIT
+from tasks.isr.calibrations import Calibrations
 from tasks.isr.chain import correct
 from tasks.isr.config import IsrConfig
 from tasks.isr.steps import IsrSteps, Purpose
 from tasks.isr.work import Workspace
 
-__all__ = ["CombineConfig", "CombineTask", "Exposures", "corrected", "used_calibrations"]
+__all__ = ["CombineConfig", "CombineTask", "Exposures", "corrected"]
 
 type Exposures = Iterator[tuple[CombineInput, CorrectedExposure]]
 """Corrected exposures as they come, with what is known of each."""
@@ -66,20 +67,15 @@ class CombineTask(PipelineTask):
         outputRefs: OutputQuantizedConnection,  # noqa: N803
     ) -> None:
         """Read the calibrations, stream the raws through the combination, and store the result."""
-        refs: dict[str, DatasetRef] = {
-            name: getattr(inputRefs, name) for name in ("bias", "dark") if hasattr(inputRefs, name)
-        }
-        calibrations = {name: calibration_image(butlerQC.get(ref)) for name, ref in refs.items()}
+        priors = read_priors(butlerQC, inputRefs)
         handles = butlerQC.get(inputRefs.raws)
-        result = self.run(
-            raw_inputs(handles), calibrations, used_calibrations(refs, calibrations), len(handles)
-        )
+        result = self.run(raw_inputs(handles), priors.calibrations, priors.cards, len(handles))
         butlerQC.put(Struct(output=masked_image(result.calibration)), outputRefs)
 
     def run(
         self,
         raws: Iterator[RawInput],
-        calibrations: Mapping[str, CalibrationImage],
+        calibrations: Calibrations,
         provenance: Metadata,
         expected: int | None = None,
     ) -> Struct:
@@ -90,7 +86,7 @@ class CombineTask(PipelineTask):
         raws
             Raws of one detector; each is read, corrected and let go of before the next.
         calibrations
-            Calibrations to apply, by name.
+            Calibrations to apply.
         provenance
             Cards that say which those are.
         expected
@@ -125,7 +121,7 @@ class CombineTask(PipelineTask):
         self,
         first: RawInput,
         rest: Iterator[RawInput],
-        calibrations: Mapping[str, CalibrationImage],
+        calibrations: Calibrations,
         provenance: Metadata,
         expected: int | None,
     ) -> Exposures:
@@ -134,7 +130,7 @@ class CombineTask(PipelineTask):
         workspace = Workspace()
         make_variance = expected is None or expected < PROPAGATION_LIMIT
         for raw in _chain(first, rest):
-            steps = self.config.isr.steps(self.calibration, raw.raw.instrument)
+            steps = self.config.isr.steps(self.calibration, raw.raw.instrument, has_overscan=raw.has_overscan)
             steps = replace(steps, make_variance=make_variance)
             exposure = corrected(raw, steps, calibrations, workspace)
             self.log.verbose("corrected exposure %d", raw.exposure)
@@ -144,10 +140,10 @@ class CombineTask(PipelineTask):
 def corrected(
     raw: RawInput,
     steps: IsrSteps,
-    calibrations: Mapping[str, CalibrationImage],
+    calibrations: Calibrations,
     workspace: Workspace | None = None,
 ) -> CorrectedExposure:
-    """Remove the instrument's signature from a raw, with the gains and read noises of the camera model.
+    """Remove the instrument's signature from a raw.
 
     Parameters
     ----------
@@ -156,35 +152,20 @@ def corrected(
     steps
         Corrections to make.
     calibrations
-        Calibrations to apply, by name: ``bias``, ``dark``, ``flat``.
+        Calibrations to apply; gains and read noises are those of the camera model where it has no responses.
     workspace
         Memory for the exposure, which is overwritten when it is passed again; its own when None.
     """
-    layout = raw.raw.layout
     return correct(
         raw.raw.image,
-        layout,
+        raw.raw.layout,
         steps,
-        bias=calibrations.get("bias"),
-        dark=calibrations.get("dark"),
-        flat=calibrations.get("flat"),
+        calibrations,
         dark_time=raw.dark_time,
         seed=raw.seed,
+        header=raw.raw.primary_header,
         workspace=workspace,
     )
-
-
-def used_calibrations(
-    refs: Mapping[str, DatasetRef], calibrations: Mapping[str, CalibrationImage]
-) -> Metadata:
-    """Return the cards that name the calibrations applied: their RUN, UUID and date of creation."""
-    cards: Metadata = {}
-    for name, ref in refs.items():
-        cards[f"LSST CALIB RUN {name.upper()}"] = ref.run
-        cards[f"LSST CALIB UUID {name.upper()}"] = str(ref.id)
-        created: Any = calibrations[name].metadata.get("CALIB_CREATION_DATETIME")
-        cards[f"LSST CALIB DATE {name.upper()}"] = created
-    return cards
 
 
 def _chain(first: RawInput, rest: Iterator[RawInput]) -> Iterator[RawInput]:

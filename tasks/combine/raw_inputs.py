@@ -39,6 +39,11 @@ class RawInput:
         """Seed for the random numbers of this frame: its packed detector-exposure ID, cut to 32 bits."""
         return detector_exposure_id(self.exposure, self.detector) & 0xFFFFFFFF
 
+    @property
+    def has_overscan(self) -> bool:
+        """Whether every amplifier has a serial overscan, by which its level is known."""
+        return all(one.serial_overscan_box.area for one in self.raw.layout.amplifiers)
+
 
 def raw_inputs(handles: Sequence[DeferredDatasetHandle]) -> Iterator[RawInput]:
     """Read raws in the order they were taken; only one is in memory at a time.

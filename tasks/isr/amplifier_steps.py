@@ -9,68 +9,98 @@ from infra.images import MaskPlane
 from infra.instruments.layout import AmplifierLayout
 from tasks.isr.assembly import assemble
 from tasks.isr.gains import apply_gain
+from tasks.isr.linearity import linearize
 from tasks.isr.overscan import OverscanResult, correct_parallel_overscan, correct_serial_overscan
 from tasks.isr.saturation import mask_saturation
 from tasks.isr.work import Work
 
-__all__ = ["AMPLIFIER_STEPS", "AmplifierStep"]
+__all__ = [
+    "AmplifierStep",
+    "assembly",
+    "gain",
+    "linearity",
+    "mask_bad_amplifier",
+    "parallel_overscan",
+    "saturation",
+    "serial_overscan",
+]
 
 type AmplifierStep = Callable[[Work, AmplifierLayout], None]
 """Changes the work, or leaves it alone when the settings do not ask for the step."""
 
 
-def _mask_bad_amplifier(work: Work, amplifier: AmplifierLayout) -> None:
+def mask_bad_amplifier(work: Work, amplifier: AmplifierLayout) -> None:
+    """Flag an amplifier that is given up."""
     if work.is_bad(amplifier):
         work.flags(amplifier)[...] |= np.uint16(MaskPlane.BAD)
 
 
-def _serial_overscan(work: Work, amplifier: AmplifierLayout) -> None:
+def serial_overscan(work: Work, amplifier: AmplifierLayout) -> None:
+    """Subtract the serial overscan; its scatter is the read noise of a bootstrap exposure."""
     settings = work.steps.serial_overscan
     if settings is None or work.is_bad(amplifier):
         return
     overscan = work.serial_overscan(amplifier)
     if overscan.shape[1] <= settings.skip_leading + settings.skip_trailing:
         return
-    result = correct_serial_overscan(work.segment(amplifier), overscan, settings)
+    result = correct_serial_overscan(work.pixels(amplifier), overscan, settings)
     _record_overscan(work, "SERIAL", amplifier.name, result, "adu")
     if work.steps.bootstrap:
         work.read_noises[amplifier.name] = result.residual.standard_deviation
 
 
-def _saturation(work: Work, amplifier: AmplifierLayout) -> None:
+def saturation(work: Work, amplifier: AmplifierLayout) -> None:
+    """Flag saturated and suspect pixels by their counts."""
     if work.steps.mask_saturation:
-        saturation = work.saturations[amplifier.name]
-        mask_saturation(work.data(amplifier), work.flags(amplifier), saturation, work.steps.suspect_level)
+        level = work.saturations[amplifier.name]
+        mask_saturation(work.data(amplifier), work.flags(amplifier), level, work.steps.suspect_level)
 
 
-def _gain(work: Work, amplifier: AmplifierLayout) -> None:
-    name, gain = amplifier.name, work.gains[amplifier.name]
+def gain(work: Work, amplifier: AmplifierLayout) -> None:
+    """Go to electrons, and record what is known of the amplifier."""
+    name, factor = amplifier.name, work.gains[amplifier.name]
     if work.steps.apply_gains:
         if not work.is_bad(amplifier):
-            apply_gain(work.segment(amplifier), gain)
-        work.saturations[name] *= gain
+            apply_gain(work.pixels(amplifier), factor)
+            if work.variance is not None:
+                work.variance[amplifier.image_box.slices] *= np.float32(factor * factor)
+        work.saturations[name] *= factor
         work.metadata["LSST ISR GAIN APPLIED"] = True
-    work.metadata[f"LSST ISR GAIN {name}"] = gain
+    work.metadata[f"LSST ISR GAIN {name}"] = factor
     work.metadata[f"LSST ISR READNOISE {name}"] = work.read_noises[name]
     work.metadata[f"LSST ISR SATURATION LEVEL {name}"] = work.saturations[name]
+    work.metadata[f"LSST ISR PTCTURNOFF {name}"] = work.turnoffs[name]
 
 
-def _parallel_overscan(work: Work, amplifier: AmplifierLayout) -> None:
+def parallel_overscan(work: Work, amplifier: AmplifierLayout) -> None:
+    """Subtract the parallel overscan."""
     settings = work.steps.parallel_overscan
     if settings is None or work.is_bad(amplifier):
         return
     overscan = work.parallel_overscan(amplifier)
     if overscan.shape[0] <= settings.skip_leading + settings.skip_trailing:
         return
-    gain = work.gains[amplifier.name] if work.steps.apply_gains else 1.0
-    saturation = work.saturations[amplifier.name]
-    result = correct_parallel_overscan(work.data(amplifier), overscan, settings, gain, saturation)
-    unit = "electron" if work.steps.apply_gains else "adu"
-    _record_overscan(work, "PARALLEL", amplifier.name, result, unit)
+    level = work.saturations[amplifier.name]
+    factor = work.gain_of_unit(amplifier)
+    result = correct_parallel_overscan(work.data(amplifier), overscan, settings, factor, level)
+    _record_overscan(work, "PARALLEL", amplifier.name, result, work.unit)
 
 
-def _assemble(work: Work, amplifier: AmplifierLayout) -> None:
+def linearity(work: Work, amplifier: AmplifierLayout) -> None:
+    """Straighten the response; pixels beyond the end of a lookup table are counted."""
+    if work.calibrations.linearizer is None or work.is_bad(amplifier):
+        return
+    correction = work.calibrations.linearizer[amplifier.name]
+    beyond = linearize(work.data(amplifier), correction, work.gain_of_unit(amplifier))
+    work.metadata["LSST ISR LINEARIZER APPLIED"] = True
+    if correction.type == "LookupTable":
+        work.metadata[f"LSST ISR LINEARIZER OUT OF RANGE {amplifier.name}"] = beyond
+
+
+def assembly(work: Work, amplifier: AmplifierLayout) -> None:
+    """Bring the data pixels to their place; the amplifier is then a part of the image."""
     assemble(work.data(amplifier), work.image, amplifier)
+    del work.segments[amplifier.name]
 
 
 def _record_overscan(
@@ -86,13 +116,3 @@ def _record_overscan(
         work.metadata[f"{key} STDEV {amplifier}"] = found.standard_deviation
     if result.applied:
         work.metadata[f"LSST ISR OVERSCAN {direction} APPLIED"] = True
-
-
-AMPLIFIER_STEPS: tuple[tuple[AmplifierStep, ...], ...] = (
-    (_mask_bad_amplifier, _serial_overscan, _saturation, _gain),
-    # Between the two groups every amplifier is in electrons, its overscan still attached: crosstalk, which
-    # needs all of them at once, has its place here.
-    (_parallel_overscan, _assemble),
-)
-"""In order. All amplifiers pass one group before the first enters the next; linearity and charge transfer
-have their place between the last two steps."""

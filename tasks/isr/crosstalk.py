@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from infra.errors import CalprodError
 from infra.instruments.layout import AmplifierLayout
+from tasks.isr.workspace import Workspace
 
 __all__ = ["LATISS_MASKING", "SOURCE_MASKING", "CrosstalkMasking", "subtract_crosstalk"]
 
@@ -41,6 +42,7 @@ def subtract_crosstalk(
     *,
     masking: CrosstalkMasking | None = None,
     bad_amplifiers: Sequence[str] = (),
+    workspace: Workspace | None = None,
 ) -> dict[str, npt.NDArray[np.bool_]]:
     """Subtract the crosstalk from all amplifiers of a detector, in place.
 
@@ -58,6 +60,8 @@ def subtract_crosstalk(
         Which pixels to report; None for none.
     bad_amplifiers
         These neither give nor take.
+    workspace
+        Memory to work in, in which the marks lie too.
 
     Returns
     -------

@@ -1,5 +1,6 @@
 """The crosstalk matrix of a detector, and its table in the layout of Rubin's ip_isr (CrosstalkCalib 1.2)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -26,6 +27,9 @@ _CARDS: Metadata = {
     "HAS_CROSSTALK": True,
 }
 """Cards by which ip_isr knows the table."""
+
+_NAMES = "AMPLIFIERS"
+"""Card, our own, with the names of the amplifiers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +120,8 @@ class CrosstalkMatrix:
         """
         names = tuple(one.name for one in layout.amplifiers)
         number = self.metadata.get("DETECTOR")
-        if self.amplifiers != names or (number is not None and number != layout.id):
+        own = names if self.amplifiers == _numbered(len(names)) else self.amplifiers
+        if own != names or (number is not None and number != layout.id):
             raise CalprodError(
                 f"the crosstalk matrix is of detector {number} with amplifiers {', '.join(self.amplifiers)}, "
                 f"the image of detector {layout.id}, {layout.name}",
@@ -127,20 +132,20 @@ class CrosstalkMatrix:
         quadratic = np.where(applied & np.isfinite(self.quadratic), self.quadratic, 0.0)
         if unit == self.unit:
             return linear, quadratic
-        gain = self._known_gains(gains)
+        gain = self._known_gains(names, gains)
         # One unit of the source in units of the matrix, and one unit of the target.
         scale = gain if unit == "adu" else 1.0 / gain
         return linear * scale[:, None] / scale, quadratic * scale[:, None] ** 2 / scale
 
-    def _known_gains(self, gains: Mapping[str, float] | None) -> npt.NDArray[np.float64]:
+    def _known_gains(
+        self, names: Sequence[str], gains: Mapping[str, float] | None
+    ) -> npt.NDArray[np.float64]:
         """Gain of every amplifier: the matrix's own, else the one given."""
         own = self.gains if self.gains.size else np.zeros(len(self.amplifiers))
-        given = np.array([(gains or {}).get(name, np.nan) for name in self.amplifiers])
+        given = np.array([(gains or {}).get(name, np.nan) for name in names])
         known = np.where(np.isfinite(own) & (own > 0), own, given)
         missing = [
-            name
-            for name, gain in zip(self.amplifiers, known, strict=True)
-            if not (np.isfinite(gain) and gain > 0)
+            name for name, gain in zip(names, known, strict=True) if not (np.isfinite(gain) and gain > 0)
         ]
         if missing:
             raise CalprodError(
@@ -178,6 +183,7 @@ def matrix_to_table(matrix: CrosstalkMatrix, metadata: Mapping[str, object] | No
     table = Table({name: values.reshape(1, -1) for name, values in columns.items()})
     own: dict[str, object] = {
         "NAMP": n,
+        _NAMES: ",".join(matrix.amplifiers),
         "CROSSTALK_SHAPE": [n, n],
         "CROSSTALK_RATIOS_UNITS": matrix.unit,
     }
@@ -186,7 +192,7 @@ def matrix_to_table(matrix: CrosstalkMatrix, metadata: Mapping[str, object] | No
     return table
 
 
-def matrix_from_table(table: Table, amplifiers: Sequence[str]) -> CrosstalkMatrix:
+def matrix_from_table(table: Table, amplifiers: Sequence[str] | None = None) -> CrosstalkMatrix:
     """Matrix of a table in ip_isr's layout.
 
     Parameters
@@ -194,19 +200,22 @@ def matrix_from_table(table: Table, amplifiers: Sequence[str]) -> CrosstalkMatri
     table
         One row; only CT_COEFFS is needed. Without CT_VALID all finite coefficients are valid.
     amplifiers
-        Names of the detector's amplifiers, in its order, which the table does not hold.
+        Names of the detector's amplifiers, in its order; None for those that the table names. Rubin's tables
+        name none: such a matrix fits any detector with that many amplifiers.
 
     Raises
     ------
     CalprodError
         The table has no coefficients, or none for that many amplifiers.
     """
-    n = len(amplifiers)
     if len(table) != 1 or "CT_COEFFS" not in table.colnames:
         raise CalprodError(
             f"a crosstalk table of {len(table)} rows with columns {', '.join(table.colnames)}",
             "give one row with a column CT_COEFFS",
         )
+    if amplifiers is None:
+        amplifiers = _names_of(table)
+    n = len(amplifiers)
 
     def matrix(name: str, default: FloatMatrix) -> FloatMatrix:
         if name not in table.colnames:
@@ -240,6 +249,18 @@ def matrix_from_table(table: Table, amplifiers: Sequence[str]) -> CrosstalkMatri
         metadata={
             str(key): value
             for key, value in table.meta.items()
-            if isinstance(value, str | int | float | bool) and key not in _CARDS
+            if isinstance(value, str | int | float | bool) and key not in (*_CARDS, _NAMES)
         },
     )
+
+
+def _names_of(table: Table) -> tuple[str, ...]:
+    """Names of the amplifiers in the table's header, else their numbers."""
+    if table.meta.get(_NAMES):
+        return tuple(str(table.meta[_NAMES]).split(","))
+    return _numbered(math.isqrt(np.asarray(table["CT_COEFFS"][0]).size))
+
+
+def _numbered(n: int) -> tuple[str, ...]:
+    """Stand-ins for the names of amplifiers that a table does not tell."""
+    return tuple(f"#{index}" for index in range(n))

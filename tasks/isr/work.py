@@ -1,44 +1,17 @@
 """What the steps of the chain work on."""
 
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from infra.images import CalibrationImage, Metadata, Unit
+from infra.images import Metadata, Unit
 from infra.instruments.layout import AmplifierLayout, Box, DetectorLayout
+from tasks.isr.calibrations import AmplifierResponses, Calibrations
 from tasks.isr.steps import IsrSteps
+from tasks.isr.workspace import Workspace
 
-__all__ = ["Calibrations", "Work", "Workspace"]
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrations:
-    """Combined calibrations at hand; None where there is none."""
-
-    bias: CalibrationImage | None = None
-    dark: CalibrationImage | None = None
-    flat: CalibrationImage | None = None
-
-
-class Workspace:
-    """Memory that exposures are corrected in, one after the other.
-
-    Fresh memory can cost more than the arithmetic done in it. A loop that is done with an exposure before
-    it corrects the next passes the same workspace each time.
-    """
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, npt.NDArray[np.generic]] = {}
-
-    def array[T: np.generic](self, name: str, shape: tuple[int, ...], dtype: type[T]) -> npt.NDArray[T]:
-        """Return the array of that name, its contents arbitrary; it is the same one as the last time."""
-        array = self._arrays.get(name)
-        if array is None or array.shape != shape or array.dtype != dtype:
-            array = np.empty(shape, dtype)
-            self._arrays[name] = array
-        return cast(npt.NDArray[T], array)
+__all__ = ["AmplifierResponses", "Calibrations", "Work", "Workspace"]
 
 
 @dataclass(slots=True, eq=False)
@@ -56,22 +29,28 @@ class Work:
     """electron (adu in bootstrap mode), by amplifier."""
     saturations: dict[str, float]
     """Saturation level by amplifier, in ``unit``."""
+    turnoffs: dict[str, float]
+    """Turnoff (adu) by amplifier; infinite where it is not known."""
     segments: dict[str, npt.NDArray[np.float32]]
-    """All pixels of each amplifier, in assembled orientation, until they are assembled."""
+    """All pixels of each amplifier that is not yet assembled, in assembled orientation."""
     image: npt.NDArray[np.float32]
     """Trimmed detector, shape ``layout.image_shape``."""
     mask: npt.NDArray[np.uint16]
     variance: npt.NDArray[np.float32] | None = None
+    bad: frozenset[str] = frozenset()
+    """Amplifiers that are given up as a whole."""
     unit: Unit = "adu"
     metadata: Metadata = field(default_factory=dict)
 
-    def segment(self, amplifier: AmplifierLayout) -> npt.NDArray[np.float32]:
-        """Return all pixels of an amplifier."""
-        return self.segments[amplifier.name]
+    def pixels(self, amplifier: AmplifierLayout) -> npt.NDArray[np.float32]:
+        """Return all pixels of an amplifier, a view: its overscan among them until it is assembled."""
+        if amplifier.name in self.segments:
+            return self.segments[amplifier.name]
+        return self.image[amplifier.image_box.slices]
 
     def data(self, amplifier: AmplifierLayout) -> npt.NDArray[np.float32]:
         """Return the data pixels of an amplifier, a view."""
-        return self.segment(amplifier)[_within(amplifier, amplifier.data_box)]
+        return self.within_data(amplifier, self.pixels(amplifier))
 
     def flags(self, amplifier: AmplifierLayout) -> npt.NDArray[np.uint16]:
         """Return the mask of the data pixels of an amplifier, a view."""
@@ -80,18 +59,26 @@ class Work:
     def is_bad(self, amplifier: AmplifierLayout) -> bool:
         """Tell whether the amplifier is given up as a whole."""
         gain = self.gains[amplifier.name]
-        return amplifier.name in self.steps.bad_amplifiers or not np.isfinite(gain) or gain <= 0
+        return amplifier.name in self.bad or not np.isfinite(gain) or gain <= 0
+
+    def gain_of_unit(self, amplifier: AmplifierLayout) -> float:
+        """Return the unit of the image in adu⁻¹: the gain once in electrons, 1 before."""
+        return self.gains[amplifier.name] if self.unit == "electron" else 1.0
+
+    def within_data[T: np.generic](self, amplifier: AmplifierLayout, plane: npt.NDArray[T]) -> npt.NDArray[T]:
+        """Return what lies over the data pixels, of a plane over all pixels of an amplifier, a view."""
+        return plane[_within(amplifier, amplifier.data_box)] if amplifier.name in self.segments else plane
 
     def serial_overscan(self, amplifier: AmplifierLayout) -> npt.NDArray[np.float32]:
         """Return the serial overscan over all rows of a segment, data side first, a view."""
         box = amplifier.serial_overscan_box
-        columns = self.segment(amplifier)[:, _within(amplifier, box)[1]]
+        columns = self.pixels(amplifier)[:, _within(amplifier, box)[1]]
         return columns if box.x0 >= amplifier.data_box.x1 else columns[:, ::-1]
 
     def parallel_overscan(self, amplifier: AmplifierLayout) -> npt.NDArray[np.float32]:
         """Return the parallel overscan over the data columns of a segment, data side first, a view."""
         box = amplifier.parallel_overscan_box
-        rows = self.segment(amplifier)[_within(amplifier, box)]
+        rows = self.pixels(amplifier)[_within(amplifier, box)]
         return rows if box.y0 >= amplifier.data_box.y1 else rows[::-1]
 
 

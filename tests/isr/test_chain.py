@@ -9,6 +9,7 @@ from infra.errors import CalprodError
 from infra.images import CalibrationImage, MaskPlane
 from infra.instruments import camera
 from infra.instruments.layout import SegmentModel
+from tasks.isr.calibrations import AmplifierResponses, Calibrations
 from tasks.isr.chain import correct
 from tasks.isr.overscan import LATISS_PARALLEL, PARALLEL
 from tasks.isr.steps import IsrSteps, steps_for
@@ -31,6 +32,12 @@ def calibration(value, unit="electron", shape=LAYOUT.image_shape, **cards):
     return CalibrationImage(image, mask, variance, {"LSST ISR UNITS": unit, "DARKTIME": 1.0} | cards)
 
 
+def responses(gains):
+    """Responses with the nominal read noises."""
+    noises = {amplifier.name: amplifier.read_noise for amplifier in LAYOUT.amplifiers}
+    return AmplifierResponses.usable(gains, noises, dict.fromkeys(gains, 1e5))
+
+
 @pytest.mark.parametrize("layout", [LAYOUT, E2V_LAYOUT], ids=["ITL", "E2V"])
 def test_what_was_put_in_comes_out_in_electrons(layout):
     y, x = np.mgrid[: layout.image_shape[0], : layout.image_shape[1]]
@@ -46,7 +53,7 @@ def test_what_was_put_in_comes_out_in_electrons(layout):
 
 
 def test_the_header_records_every_step():
-    exposure = correct(raw(), LAYOUT, steps_for("verifyBias", "LATISS"), bias=calibration(0.0))
+    exposure = correct(raw(), LAYOUT, steps_for("verifyBias", "LATISS"), Calibrations(bias=calibration(0.0)))
     cards = exposure.metadata
     assert cards["LSST ISR UNITS"] == "electron"
     assert cards["LSST ISR BOOTSTRAP"] is False
@@ -60,7 +67,7 @@ def test_the_header_records_every_step():
         name = amplifier.name
         assert cards[f"LSST ISR GAIN {name}"] == amplifier.gain
         assert cards[f"LSST ISR READNOISE {name}"] == amplifier.read_noise
-        assert cards[f"LSST ISR SATURATION LEVEL {name}"] == amplifier.saturation * amplifier.gain
+        assert cards[f"LSST ISR SATURATION LEVEL {name}"] == 120_000.0 * amplifier.gain
         for direction in ("SERIAL", "PARALLEL"):
             for statistic in ("MEAN", "MEDIAN", "STDEV"):
                 assert isinstance(cards[f"LSST ISR OVERSCAN {direction} {statistic} {name}"], float)
@@ -73,7 +80,8 @@ def test_the_header_records_every_step():
 def test_given_gains_and_read_noises_are_used_and_their_source_told():
     gains = dict.fromkeys(GAINS, 2.0)
     noises = dict.fromkeys(GAINS, 5.0)
-    exposure = correct(raw(100.0), LAYOUT, steps_for("bias", "LATISS"), gains=gains, read_noises=noises)
+    known = Calibrations(responses=AmplifierResponses.usable(gains, noises, gains))
+    exposure = correct(raw(100.0), LAYOUT, steps_for("bias", "LATISS"), known)
     assert exposure.metadata["LSST ISR GAIN SOURCE"] == "PTC"
     assert exposure.image.mean() == pytest.approx(200.0, abs=2.0)
     assert exposure.variance.mean() == pytest.approx(200.0 + 25.0, abs=2.0)
@@ -98,9 +106,7 @@ def test_bias_dark_and_flat_are_taken_out_in_that_order():
         raw(signal / gain_map(), noise=2.0),
         LAYOUT,
         steps_for("verifyFlat", "LATISS"),
-        bias=calibration(30.0),
-        dark=calibration(0.5),
-        flat=calibration(response),
+        Calibrations(bias=calibration(30.0), dark=calibration(0.5), flat=calibration(response)),
         dark_time=20.0,
     )
     columns = exposure.image.mean(axis=0, dtype=float)
@@ -124,7 +130,8 @@ def test_a_bad_amplifier_is_flagged_and_the_rest_is_unharmed():
     pixels = raw(10.0)
     good = correct(pixels, LAYOUT, steps_for("bias", "LATISS"))
     listed = correct(pixels, LAYOUT, replace(steps_for("bias", "LATISS"), bad_amplifiers=("C12",)))
-    dead = correct(pixels, LAYOUT, steps_for("bias", "LATISS"), gains=GAINS | {"C12": np.nan})
+    without_gain = responses(GAINS | {"C12": np.nan})
+    dead = correct(pixels, LAYOUT, steps_for("bias", "LATISS"), Calibrations(responses=without_gain))
     inside = np.zeros(LAYOUT.image_shape, bool)
     inside[LAYOUT.amplifier("C12").image_box.slices] = True
     for exposure in (listed, dead):
@@ -132,13 +139,13 @@ def test_a_bad_amplifier_is_flagged_and_the_rest_is_unharmed():
         assert not exposure.mask[~inside].any()
         np.testing.assert_array_equal(exposure.image[~inside], good.image[~inside])
         assert "LSST ISR OVERSCAN SERIAL MEAN C12" not in exposure.metadata
-    assert dead.metadata["LSST ISR GAIN C12"] is None
+    assert dead.metadata["LSST ISR GAIN C12"] == 1.0
 
 
 def test_an_amplifier_of_nan_is_flagged_and_the_rest_is_unharmed():
     pixels = raw(10.0, integer=False)
     pixels[LAYOUT.amplifier("C05").raw_box.slices] = np.nan
-    exposure = correct(pixels, LAYOUT, steps_for("verifyBias", "LATISS"), bias=calibration(0.0))
+    exposure = correct(pixels, LAYOUT, steps_for("verifyBias", "LATISS"), Calibrations(bias=calibration(0.0)))
     inside = LAYOUT.amplifier("C05").image_box.slices
     assert (exposure.mask[inside] == MaskPlane.UNMASKEDNAN).all()
     assert np.count_nonzero(exposure.mask) == exposure.mask[inside].size
@@ -165,9 +172,11 @@ def test_the_raw_is_not_changed():
 
 def test_a_workspace_gives_the_same_result_again_and_again():
     workspace, steps = Workspace(), steps_for("dark", "LATISS")
-    alone = [correct(raw(9.0, seed=i), LAYOUT, steps, bias=calibration(1.0)) for i in range(3)]
+    alone = [correct(raw(9.0, seed=i), LAYOUT, steps, Calibrations(bias=calibration(1.0))) for i in range(3)]
     for i, one in enumerate(alone):
-        shared = correct(raw(9.0, seed=i), LAYOUT, steps, bias=calibration(1.0), workspace=workspace)
+        shared = correct(
+            raw(9.0, seed=i), LAYOUT, steps, Calibrations(bias=calibration(1.0)), workspace=workspace
+        )
         np.testing.assert_array_equal(shared.image, one.image)
         np.testing.assert_array_equal(shared.mask, one.mask)
         np.testing.assert_array_equal(shared.variance, one.variance)
@@ -223,15 +232,15 @@ def test_a_missing_calibration_is_named():
 def test_a_calibration_of_another_shape_or_unit_is_refused():
     steps = steps_for("dark", "LATISS")
     with pytest.raises(CalprodError, match="the bias has shape"):
-        correct(raw(), LAYOUT, steps, bias=calibration(0.0, shape=(4, 5)))
+        correct(raw(), LAYOUT, steps, Calibrations(bias=calibration(0.0, shape=(4, 5))))
     with pytest.raises(CalprodError, match="the bias is in adu, the exposure in electron"):
-        correct(raw(), LAYOUT, steps, bias=calibration(0.0, unit="adu"))
+        correct(raw(), LAYOUT, steps, Calibrations(bias=calibration(0.0, unit="adu")))
 
 
 def test_a_missing_gain_is_named():
     gains = {name: gain for name, gain in GAINS.items() if name != "C03"}
     with pytest.raises(CalprodError, match="no gain for amplifier C03"):
-        correct(raw(), LAYOUT, steps_for("bias", "LATISS"), gains=gains)
+        correct(raw(), LAYOUT, steps_for("bias", "LATISS"), Calibrations(responses=responses(gains)))
 
 
 def test_bootstrap_with_gains_contradicts_itself():

@@ -8,6 +8,7 @@ from tasks.bias.algorithm import combine_biases
 from tasks.combine.calibration import CombineOptions
 from tasks.dark.algorithm import combine_darks
 from tasks.flat.algorithm import combine_flats
+from tasks.isr.calibrations import Calibrations
 from tasks.isr.chain import correct
 from tasks.isr.steps import steps_for
 from tests.combine.exposures import CREATED, described
@@ -78,7 +79,7 @@ def test_a_combined_dark_agrees_with_the_injected_current():
             dark_time = 30.0 + i
             signal = (12.0 + truth * dark_time) / gain_map()
             hits = np.where(random.random(truth.shape) < 0.002, 2000.0, 0.0)  # cosmic rays
-            exposure = correct(raw(signal + hits, seed=i), LAYOUT, steps, bias=bias, seed=i)
+            exposure = correct(raw(signal + hits, seed=i), LAYOUT, steps, Calibrations(bias=bias), seed=i)
             yield described(i, 30.0, dark_time), exposure
 
     combined = combine_darks(exposures(), CombineOptions(LAYOUT, CREATED))
@@ -100,8 +101,7 @@ def test_a_combined_flat_agrees_with_the_injected_response():
                 raw(signal, seed=i),
                 LAYOUT,
                 steps,
-                bias=calibration(0.0),
-                dark=calibration(0.1),
+                Calibrations(bias=calibration(0.0), dark=calibration(0.1)),
                 dark_time=2.0,
                 seed=i,
             )

@@ -1,0 +1,171 @@
+"""Calibrations that are tables, in the column layouts of Rubin's ip_isr, as the corrections use them."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+from astropy.table import Table
+
+from infra.errors import CalprodError
+from infra.images import Metadata
+from infra.instruments.layout import Box
+from tasks.isr.calibrations import AmplifierResponses
+from tasks.isr.crosstalk_matrix import CrosstalkMatrix, matrix_from_table
+from tasks.isr.defects import boxes_of_table
+from tasks.isr.linearity import LinearityCorrection, LinearityType
+from tasks.isr.lookup_columns import join_lookup
+
+__all__ = [
+    "boxes_from_defects",
+    "cards_of_table",
+    "corrections_from_linearizer",
+    "matrix_from_crosstalk",
+    "responses_from_linearizer",
+    "responses_from_ptc",
+]
+
+
+def responses_from_ptc(table: Table) -> AmplifierResponses:
+    """Gains, read noises and turnoffs of a photon transfer curve.
+
+    Parameters
+    ----------
+    table
+        One row per amplifier with AMPLIFIER_NAME, GAIN (electron/adu), NOISE (electron), PTC_TURNOFF (adu)
+        and BAD_AMPS.
+
+    Raises
+    ------
+    CalprodError
+        The table is none of a photon transfer curve, or lacks a column.
+    """
+    _check(table, "ptc", "PTC", ("AMPLIFIER_NAME", "GAIN", "NOISE", "PTC_TURNOFF"))
+    bad: tuple[str, ...] = ()
+    if "BAD_AMPS" in table.colnames and len(table):
+        bad = tuple(np.asarray(table["BAD_AMPS"][0]).astype(str).ravel().tolist())
+    return AmplifierResponses.usable(
+        _by_amplifier(table, "GAIN"),
+        _by_amplifier(table, "NOISE"),
+        _by_amplifier(table, "PTC_TURNOFF"),
+        bad,
+        "ptc",
+    )
+
+
+def responses_from_linearizer(table: Table) -> AmplifierResponses:
+    """Gains and turnoffs with which a linearizer was made; it knows no read noise, which is 0.
+
+    Parameters
+    ----------
+    table
+        As in `corrections_from_linearizer`, with INPUT_GAIN (electron/adu) and INPUT_TURNOFF (adu).
+
+    Raises
+    ------
+    CalprodError
+        The table is no linearizer, or lacks a column.
+    """
+    _check(table, "linearizer", "LINEARIZER", ("AMPLIFIER_NAME", "INPUT_GAIN", "INPUT_TURNOFF"))
+    gains = _by_amplifier(table, "INPUT_GAIN")
+    turnoffs = _by_amplifier(table, "INPUT_TURNOFF")
+    return AmplifierResponses.usable(gains, dict.fromkeys(gains, 0.0), turnoffs, (), "linearizer")
+
+
+def corrections_from_linearizer(table: Table) -> dict[str, LinearityCorrection]:
+    """Linearity correction of each amplifier.
+
+    Parameters
+    ----------
+    table
+        One row per amplifier with AMPLIFIER_NAME, TYPE and COEFFS (adu); for lookup tables also LOOKUP_VALUES
+        (`tasks.isr.lookup_columns`), each amplifier's own row of it, or all rows in every one of them.
+
+    Raises
+    ------
+    CalprodError
+        The table is no linearizer, lacks a column, or holds an unknown type or a row without a table.
+    """
+    _check(table, "linearizer", "LINEARIZER", ("AMPLIFIER_NAME", "TYPE", "COEFFS"))
+    corrections = {}
+    for index, row in enumerate(table):
+        name, kind = str(row["AMPLIFIER_NAME"]), str(row["TYPE"])
+        if kind not in get_args(LinearityType.__value__):
+            raise CalprodError(
+                f"amplifier {name} of a linearizer has the unknown type {kind!r}",
+                f"use one of {', '.join(get_args(LinearityType.__value__))}",
+            )
+        coefficients = np.atleast_1d(_numbers(row["COEFFS"]))
+        lookup = _lookup_row(table, index, coefficients, name) if kind == "LookupTable" else None
+        corrections[name] = LinearityCorrection(cast(LinearityType, kind), coefficients, lookup)
+    return corrections
+
+
+def matrix_from_crosstalk(table: Table) -> CrosstalkMatrix:
+    """Crosstalk matrix of a detector; see `tasks.isr.crosstalk_matrix.matrix_from_table`.
+
+    Parameters
+    ----------
+    table
+        One row, matrices flattened.
+
+    Raises
+    ------
+    CalprodError
+        The table holds no matrix.
+    """
+    return matrix_from_table(table)
+
+
+def boxes_from_defects(table: Table) -> tuple[Box, ...]:
+    """Boxes of a table of defects; see `tasks.isr.defects.boxes_of_table`."""
+    return boxes_of_table(table)
+
+
+def cards_of_table(table: Table) -> Metadata:
+    """Cards among the metadata of a table: what is a text, a number, a truth value or None."""
+    return {
+        str(key): value
+        for key, value in table.meta.items()
+        if value is None or isinstance(value, str | int | float | bool)
+    }
+
+
+def _check(table: Table, name: str, obstype: Literal["PTC", "LINEARIZER"], columns: tuple[str, ...]) -> None:
+    """Refuse a table of another kind."""
+    found = table.meta.get("OBSTYPE")
+    if found != obstype:
+        raise CalprodError(f"a table of OBSTYPE {found!r} is no {name}", f"pass one of OBSTYPE {obstype}")
+    if missing := [column for column in columns if column not in table.colnames]:
+        raise CalprodError(f"the {name} has no column {', '.join(missing)}", f"make the {name} again")
+
+
+def _by_amplifier(table: Table, column: str) -> Mapping[str, float]:
+    """Numbers of a column; NaN where masked, as ECSV gives NaN back."""
+    names = [str(name) for name in table["AMPLIFIER_NAME"]]
+    return {name: float(_numbers(value)) for name, value in zip(names, table[column], strict=True)}
+
+
+def _numbers(value: Any) -> npt.NDArray[np.float64]:
+    """Numbers, NaN where masked."""
+    if value is np.ma.masked:
+        return np.array(np.nan)
+    return np.array(np.ma.filled(np.ma.asarray(value, np.float64), np.nan), np.float64)
+
+
+def _lookup_row(
+    table: Table, index: int, coefficients: npt.NDArray[np.float64], name: str
+) -> npt.NDArray[np.float32]:
+    """Row of the lookup table that an amplifier uses."""
+    lookup = join_lookup(table)
+    if lookup is None:
+        raise CalprodError(
+            f"the linearizer has no lookup table for amplifier {name}", "make the linearizer again"
+        )
+    values = lookup[index]
+    if values.ndim == 1:
+        return values
+    row = int(coefficients[0])
+    if not 0 <= row < values.shape[0]:
+        raise CalprodError(f"the lookup table has no row {row}, which amplifier {name} asks for")
+    return np.ascontiguousarray(values[row])
