@@ -82,6 +82,7 @@ def find_defects(
     columns, full columns. Two things differ on purpose. Runs are searched within each amplifier's column:
     the two halves of a sensor are read in opposite directions, and a trap in one says nothing of the other.
     And a column that is given up both for its defects and for its saturated pixels is counted once.
+    Pixels that the combination had to fill, for want of any value, are defects too.
     """
     if calibration.image.shape != layout.image_shape:
         raise CalprodError(
@@ -89,16 +90,18 @@ def find_defects(
             f"{layout.image_shape}",
             "use images of that detector in one readout mode",
         )
-    reasons = np.zeros(layout.image_shape, np.uint8)
+    reasons = np.zeros(layout.image_shape, np.uint16)
     if image_type == "bias" and settings.threshold_type == "STDEV":
         warning = "thresholds in standard deviations find nothing in a bias: use threshold type VALUE"
         return DefectMap(reasons, *_no_counts(layout), warnings=(warning,))
     saturated = calibration.mask & np.uint16(MaskPlane.SAT) != 0
     found = _thresholds(reasons, calibration, layout, image_type, settings, exposure_time)
+    if settings.bad_pixels_are_defects:
+        reasons[calibration.mask & np.uint16(MaskPlane.BAD) != 0] |= np.uint16(DefectReason.UNKNOWN)
     if image_type == "flat" and settings.vampire_threshold is not None:
         vampires = grown(calibration.image >= settings.vampire_threshold, settings.vampire_radius)
-        reasons[vampires] |= np.uint8(DefectReason.VAMPIRE)
-    reasons[beside_saturated(saturated, settings.saturated_dilation)] |= np.uint8(DefectReason.SATURATED)
+        reasons[vampires] |= np.uint16(DefectReason.VAMPIRE)
+    reasons[beside_saturated(saturated, settings.saturated_dilation)] |= np.uint16(DefectReason.SATURATED)
     _mark_runs(reasons, layout, settings)
     n_bad_columns = _fill_columns(reasons, saturated, layout, settings)
     dead = tuple(name for name, one in found.items() if one.is_dead)
@@ -139,7 +142,7 @@ def _n_inputs(calibration: CalibrationImage) -> int:
 
 
 def _thresholds(
-    reasons: npt.NDArray[np.uint8],
+    reasons: npt.NDArray[np.uint16],
     calibration: CalibrationImage,
     layout: DetectorLayout,
     image_type: ImageType,
@@ -160,28 +163,28 @@ def _thresholds(
         scale = Scale(exposure_time, one.gain, in_electrons)
         findings = find_in_amplifier(image, calibration.mask, one, layout, image_type, settings, scale)
         pixels = reasons[findings.box.slices]
-        pixels[findings.hot] |= np.uint8(DefectReason.HOT)
-        pixels[findings.cold] |= np.uint8(DefectReason.COLD)
+        pixels[findings.hot] |= np.uint16(DefectReason.HOT)
+        pixels[findings.cold] |= np.uint16(DefectReason.COLD)
         if findings.is_dead:
-            pixels |= np.uint8(DefectReason.DEAD)
+            pixels |= np.uint16(DefectReason.DEAD)
         found[one.name] = findings
     return found
 
 
-def _mark_runs(reasons: npt.NDArray[np.uint8], layout: DetectorLayout, settings: DefectSettings) -> None:
+def _mark_runs(reasons: npt.NDArray[np.uint16], layout: DetectorLayout, settings: DefectSettings) -> None:
     """Enter the runs along columns."""
     ny, nx = layout.image_shape
     whole = [Box(0, 0, nx, ny)]
     boxes = whole if settings.columns_across_amplifiers else [one.image_box for one in layout.amplifiers]
     # What is dead as a whole is not a set of columns.
-    defects = (reasons != 0) & (reasons & np.uint8(DefectReason.DEAD) == 0)
+    defects = (reasons != 0) & (reasons & np.uint16(DefectReason.DEAD) == 0)
     for box in boxes:
         runs = runs_in_columns(defects[box.slices], settings.column_threshold, settings.column_gap)
-        reasons[box.slices][runs] |= np.uint8(DefectReason.COLUMN)
+        reasons[box.slices][runs] |= np.uint16(DefectReason.COLUMN)
 
 
 def _fill_columns(
-    reasons: npt.NDArray[np.uint8],
+    reasons: npt.NDArray[np.uint16],
     saturated: npt.NDArray[np.bool_],
     layout: DetectorLayout,
     settings: DefectSettings,
@@ -190,12 +193,12 @@ def _fill_columns(
     n_columns = 0
     for one in layout.amplifiers:
         pixels, is_saturated = reasons[one.image_box.slices], saturated[one.image_box.slices]
-        defects = (pixels != 0) & (pixels & np.uint8(DefectReason.DEAD) == 0)
+        defects = (pixels != 0) & (pixels & np.uint16(DefectReason.DEAD) == 0)
         limits = settings.bad_pixels_to_fill, settings.saturated_pixels_to_fill
         for x in np.flatnonzero(columns_to_fill(defects, is_saturated, *limits)):
-            pixels[:, x] |= np.uint8(DefectReason.COLUMN)
+            pixels[:, x] |= np.uint16(DefectReason.COLUMN)
             if is_saturated[:, x].any():
-                pixels[:, x] |= np.uint8(DefectReason.SATURATED)
+                pixels[:, x] |= np.uint16(DefectReason.SATURATED)
             n_columns += 1
     return n_columns
 

@@ -45,7 +45,7 @@ def merge_defects(
     -------
     defects
         A pixel has all the reasons that the maps give for it. Hot and cold pixels are counted once, in
-        however many images they show.
+        however many images they show. An amplifier that was skipped in all images is dead.
 
     Raises
     ------
@@ -58,49 +58,56 @@ def merge_defects(
     """
     if not any(maps.values()):
         raise CalprodError("no images to take defects from", "give a combined bias, dark or flat")
-    reasons = np.zeros(layout.image_shape, np.uint8)
+    reasons = np.zeros(layout.image_shape, np.uint16)
     for image_type, ones in maps.items():
         if any(one.reasons.shape != layout.image_shape for one in ones):
             raise CalprodError(f"defects of a {image_type} have another shape than detector {layout.name}")
         if ones:
             reasons |= _kept(ones, mode, fraction)
     reasons |= from_defects((Defect(box, DefectReason.MANUAL) for box in manual), layout.image_shape)
-    reasons[edges(layout.image_shape, *edge)] |= np.uint8(DefectReason.EDGE)
+    reasons[edges(layout.image_shape, *edge)] |= np.uint16(DefectReason.EDGE)
     everything = [one for ones in maps.values() for one in ones]
+    lost = set.intersection(*(set(one.skipped) for one in everything))
+    for one in layout.amplifiers:
+        if one.name in lost:
+            reasons[one.image_box.slices] |= np.uint16(DefectReason.DEAD)
+    dead = {name for one in everything for name in one.dead} | lost
+    warnings = [warning for one in everything for warning in one.warnings]
+    warnings += [f"amplifier {name} holds no data in any image" for name in _named(layout, lost)]
     return DefectMap(
         reasons,
         n_hot=_count_by_amplifier(reasons, layout, DefectReason.HOT),
         n_cold=_count_by_amplifier(reasons, layout, DefectReason.COLD),
         n_bad_columns=_count_full_columns(reasons, layout),
         skipped=_named(layout, {name for one in everything for name in one.skipped}),
-        dead=_named(layout, {name for one in everything for name in one.dead}),
-        warnings=tuple(dict.fromkeys(warning for one in everything for warning in one.warnings)),
+        dead=_named(layout, dead),
+        warnings=tuple(dict.fromkeys(warnings)),
     )
 
 
-def _kept(maps: Sequence[DefectMap], mode: MergeMode, fraction: float) -> npt.NDArray[np.uint8]:
+def _kept(maps: Sequence[DefectMap], mode: MergeMode, fraction: float) -> npt.NDArray[np.uint16]:
     """Reasons of the pixels that enough maps of one kind of image show."""
     together = np.bitwise_or.reduce([one.reasons for one in maps])
     count = np.sum([one.mask for one in maps], axis=0, dtype=np.int32)
     kept = {"AND": count == len(maps), "OR": count > 0, "FRACTION": count / len(maps) > fraction}[mode]
-    return np.where(kept, together, np.uint8(0))
+    return np.where(kept, together, np.uint16(0))
 
 
 def _count_by_amplifier(
-    reasons: npt.NDArray[np.uint8], layout: DetectorLayout, reason: DefectReason
+    reasons: npt.NDArray[np.uint16], layout: DetectorLayout, reason: DefectReason
 ) -> dict[str, int]:
     """Pixels of each amplifier for which a reason holds."""
     return {
-        one.name: int(np.count_nonzero(reasons[one.image_box.slices] & np.uint8(reason)))
+        one.name: int(np.count_nonzero(reasons[one.image_box.slices] & np.uint16(reason)))
         for one in layout.amplifiers
     }
 
 
-def _count_full_columns(reasons: npt.NDArray[np.uint8], layout: DetectorLayout) -> int:
+def _count_full_columns(reasons: npt.NDArray[np.uint16], layout: DetectorLayout) -> int:
     """Columns of amplifiers that are column defects from end to end."""
 
     def full(one: AmplifierLayout) -> int:
-        return int((reasons[one.image_box.slices] & np.uint8(DefectReason.COLUMN) != 0).all(axis=0).sum())
+        return int((reasons[one.image_box.slices] & np.uint16(DefectReason.COLUMN) != 0).all(axis=0).sum())
 
     return sum(full(one) for one in layout.amplifiers)
 

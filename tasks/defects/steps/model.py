@@ -44,6 +44,8 @@ class DefectReason(IntFlag):
     """Around a pixel that draws the charge of its neighbours."""
     DEAD = 1 << 7
     """In an amplifier without scatter or without light: nothing of it can be trusted."""
+    UNKNOWN = 1 << 8
+    """Without a value in any exposure: BAD in the combined image."""
 
 
 def reason_name(reason: DefectReason) -> str:
@@ -79,7 +81,7 @@ class Defect:
 class DefectMap:
     """The defects of one detector, pixel by pixel."""
 
-    reasons: npt.NDArray[np.uint8]
+    reasons: npt.NDArray[np.uint16]
     """`DefectReason` bits, shape (ny, nx); 0 for a sound pixel."""
     n_hot: Mapping[str, int] = field(default_factory=dict)
     """Pixels found hot, by amplifier."""
@@ -106,7 +108,7 @@ class DefectMap:
 
     def count(self, reason: DefectReason) -> int:
         """Count the pixels for which any of the reasons holds."""
-        return int(np.count_nonzero(self.reasons & np.uint8(reason)))
+        return int(np.count_nonzero(self.reasons & np.uint16(reason)))
 
     def cards(self) -> Metadata:
         """Return the counts as FITS cards, under Rubin's keys, and the pixels by reason."""
@@ -120,10 +122,10 @@ class DefectMap:
         return cards
 
 
-def from_defects(defects: Iterable[Defect], shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def from_defects(defects: Iterable[Defect], shape: tuple[int, int]) -> npt.NDArray[np.uint16]:
     """Reasons by pixel, shape ``shape``; what lies outside is left out."""
-    reasons = np.zeros(shape, np.uint8)
+    reasons = np.zeros(shape, np.uint16)
     for defect in defects:
         box = defect.box
-        reasons[max(box.y0, 0) : max(box.y1, 0), max(box.x0, 0) : max(box.x1, 0)] |= np.uint8(defect.reason)
+        reasons[max(box.y0, 0) : max(box.y1, 0), max(box.x0, 0) : max(box.x1, 0)] |= np.uint16(defect.reason)
     return reasons

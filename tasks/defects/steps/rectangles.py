@@ -8,10 +8,10 @@ from tasks.defects.steps.model import Defect, DefectReason
 
 __all__ = ["rectangles"]
 
-_KINDS = np.uint8(DefectReason.HOT | DefectReason.COLD)
+_KINDS = np.uint16(DefectReason.HOT | DefectReason.COLD)
 
 
-def rectangles(reasons: npt.NDArray[np.uint8]) -> tuple[Defect, ...]:
+def rectangles(reasons: npt.NDArray[np.uint16]) -> tuple[Defect, ...]:
     """Cut a map of defects into rectangles that do not overlap.
 
     Parameters
@@ -36,7 +36,7 @@ def rectangles(reasons: npt.NDArray[np.uint8]) -> tuple[Defect, ...]:
     if places.size == 0:
         return ()
     values = flat[places]
-    in_column = values & np.uint8(DefectReason.COLUMN) != 0
+    in_column = values & np.uint16(DefectReason.COLUMN) != 0
     keys = np.where(in_column, values & ~_KINDS, values)
     x, y = places // ny, places % ny
     starts = np.ones(places.size, np.bool_)
@@ -50,7 +50,7 @@ def _join(
     x: npt.NDArray[np.int64],
     y0: npt.NDArray[np.int64],
     y1: npt.NDArray[np.int64],
-    reason: npt.NDArray[np.uint8],
+    reason: npt.NDArray[np.uint16],
 ) -> tuple[Defect, ...]:
     """Join equal runs of neighbouring columns."""
     order = np.lexsort((x, reason, y1, y0))

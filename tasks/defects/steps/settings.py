@@ -54,6 +54,8 @@ class DefectSettings:
     """Flats: pixels at or above this (relative to a flat of 1) are vampires; None does not look for them."""
     vampire_radius: int = 8
     """Pixels this near to a vampire are defects."""
+    bad_pixels_are_defects: bool = True
+    """What is BAD in the combined image, because no exposure had a value, is a defect; not so in Rubin's."""
 
     def __post_init__(self) -> None:
         counts = {
