@@ -1,15 +1,16 @@
-"""The combined bias as a PipelineTask, and its verification."""
+"""The combined bias as a PipelineTask, its bootstrap, and its verification."""
 
 from typing import ClassVar
 
 from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections
 
 from tasks.bias import verify
-from tasks.bias.algorithm import combine_biases
+from tasks.bias.algorithm import combine_bias_bootstraps, combine_biases
 from tasks.combine.calibration import CombinedCalibration, CombineOptions
 from tasks.combine.connections import (
     calibration_output,
     calibration_prerequisite,
+    optional_table,
     raws_input,
     residuals_output,
     statistics_output,
@@ -18,13 +19,16 @@ from tasks.combine.pipeline_task import CombineConfig, CombineTask, Exposures
 from tasks.isr.steps import Purpose
 from tasks.verification.pipeline_task import Room, VerificationConfig, VerificationTask
 
-__all__ = ["BiasTask", "VerifyBiasTask"]
+__all__ = ["BiasBootstrapTask", "BiasTask", "VerifyBiasTask"]
 
 
 class BiasConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
     """Raws of one detector in, one bias out."""
 
     raws = raws_input("Bias exposures to combine.")
+    crosstalk = optional_table("crosstalk", "Crosstalk to subtract.")
+    linearizer = optional_table("linearizer", "Linearizer to straighten the response with.")
+    ptc = optional_table("ptc", "Photon transfer curve with gains and read noises.")
     output = calibration_output("bias", "Combined bias (electron).")
 
 
@@ -44,11 +48,39 @@ class BiasTask(CombineTask):
         return combine_biases(exposures, options)
 
 
+class BiasBootstrapConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
+    """Raws of one detector in, one bias for the search for defects out."""
+
+    raws = raws_input("Bias exposures to combine.")
+    crosstalk = optional_table("crosstalk", "Crosstalk to subtract.")
+    output = calibration_output("biasBootstrap", "Combined bias (adu), made before anything is known.")
+
+
+class BiasBootstrapConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=BiasBootstrapConnections):
+    """Settings of the bias for the search for defects."""
+
+
+class BiasBootstrapTask(CombineTask):
+    """Combine bias exposures of one detector before its gains are known."""
+
+    ConfigClass = BiasBootstrapConfig
+    _DefaultName: ClassVar[str] = "biasBootstrap"
+    calibration: ClassVar[Purpose] = "biasBootstrap"
+
+    def combine(self, exposures: Exposures, options: CombineOptions) -> CombinedCalibration:
+        """See `tasks.bias.algorithm.combine_bias_bootstraps`."""
+        return combine_bias_bootstraps(exposures, options)
+
+
 class VerifyBiasConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
     """Bias exposures and the bias under test in, statistics and residuals out."""
 
     raws = raws_input("Bias exposures: the inputs of the bias and others.")
     bias = calibration_prerequisite("bias", "The bias under test.")
+    crosstalk = optional_table("crosstalk", "Crosstalk to subtract.")
+    linearizer = optional_table("linearizer", "Linearizer to straighten the response with.")
+    ptc = optional_table("ptc", "Photon transfer curve with gains and read noises.")
+    defects = optional_table("defects", "Defects to flag.")
     statistics = statistics_output("verifyBiasStatistics")
     residuals = residuals_output("verifyBiasResiduals")
 

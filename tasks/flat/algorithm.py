@@ -5,11 +5,24 @@ from dataclasses import replace
 from typing import Literal
 
 from infra.images import CorrectedExposure, MaskPlane
-from tasks.combine.calibration import CombinedCalibration, CombineOptions, CombineRule, combine_calibration
+from tasks.combine.calibration import (
+    CombinedCalibration,
+    CombineOptions,
+    CombineRule,
+    bootstrap_rule,
+    combine_calibration,
+)
 from tasks.combine.clipping import clipped_statistics_of_amplifier
 from tasks.combine.metadata import CombineInput
 
-__all__ = ["FLAT_RULE", "FlatSource", "combine_flats", "flat_level"]
+__all__ = [
+    "FLAT_BOOTSTRAP_RULE",
+    "FLAT_RULE",
+    "FlatSource",
+    "combine_flat_bootstraps",
+    "combine_flats",
+    "flat_level",
+]
 
 type FlatSource = Literal["DOME", "TWILIGHT", "PSEUDO", "SKY"]
 """What lit the flats."""
@@ -30,6 +43,9 @@ FLAT_RULE = CombineRule(
     scale_remedy="a flat needs light: leave the exposure out",
 )
 """Each exposure divided by its level."""
+
+FLAT_BOOTSTRAP_RULE = bootstrap_rule(FLAT_RULE, stacks_saturated=False)
+"""The same, and what most exposures saturate stays flagged."""
 
 
 def combine_flats(
@@ -59,3 +75,18 @@ def combine_flats(
         The level of an exposure is not positive; or as in `tasks.combine.calibration.combine_calibration`.
     """
     return combine_calibration(exposures, replace(FLAT_RULE, cards={"FLATSRC": source}), options)
+
+
+def combine_flat_bootstraps(
+    exposures: Iterable[tuple[CombineInput, CorrectedExposure]],
+    options: CombineOptions,
+    source: FlatSource = "DOME",
+) -> CombinedCalibration:
+    """Combine flat exposures into the flat that defects are looked for in; parameters as `combine_flats`.
+
+    Returns
+    -------
+    flatBootstrap
+        About 1; SAT where most of the exposures are saturated.
+    """
+    return combine_calibration(exposures, replace(FLAT_BOOTSTRAP_RULE, cards={"FLATSRC": source}), options)

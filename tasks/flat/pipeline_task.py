@@ -1,4 +1,4 @@
-"""The combined flat of one filter as a PipelineTask, and its verification."""
+"""The combined flat of one filter as a PipelineTask, its bootstrap, and its verification."""
 
 from typing import ClassVar
 
@@ -8,17 +8,18 @@ from tasks.combine.calibration import CombinedCalibration, CombineOptions
 from tasks.combine.connections import (
     calibration_output,
     calibration_prerequisite,
+    optional_table,
     raws_input,
     residuals_output,
     statistics_output,
 )
 from tasks.combine.pipeline_task import CombineConfig, CombineTask, Exposures
 from tasks.flat import verify
-from tasks.flat.algorithm import combine_flats
+from tasks.flat.algorithm import combine_flat_bootstraps, combine_flats
 from tasks.isr.steps import Purpose
 from tasks.verification.pipeline_task import Room, VerificationConfig, VerificationTask
 
-__all__ = ["FlatTask", "VerifyFlatTask"]
+__all__ = ["FlatBootstrapTask", "FlatTask", "VerifyFlatTask"]
 
 _DIMENSIONS = ("instrument", "detector", "physical_filter")
 
@@ -29,6 +30,9 @@ class FlatConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     raws = raws_input("Flat exposures of one filter to combine.")
     bias = calibration_prerequisite("bias", "Bias to subtract.")
     dark = calibration_prerequisite("dark", "Dark to subtract.")
+    crosstalk = optional_table("crosstalk", "Crosstalk to subtract.")
+    linearizer = optional_table("linearizer", "Linearizer to straighten the response with.")
+    ptc = optional_table("ptc", "Photon transfer curve with gains and read noises.")
     output = calibration_output("flat", "Combined flat (dimensionless, about 1).", per_filter=True)
 
 
@@ -48,6 +52,34 @@ class FlatTask(CombineTask):
         return combine_flats(exposures, options)
 
 
+class FlatBootstrapConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
+    """Raws of one detector and filter, its bias and dark in, one flat for the search for defects out."""
+
+    raws = raws_input("Flat exposures of one filter to combine.")
+    bias = calibration_prerequisite("biasBootstrap", "Bias (adu) to subtract.")
+    dark = calibration_prerequisite("darkBootstrap", "Dark (adu/s) to subtract.")
+    crosstalk = optional_table("crosstalk", "Crosstalk to subtract.")
+    output = calibration_output(
+        "flatBootstrap", "Combined flat, made before gains are known.", per_filter=True
+    )
+
+
+class FlatBootstrapConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=FlatBootstrapConnections):
+    """Settings of the flat for the search for defects."""
+
+
+class FlatBootstrapTask(CombineTask):
+    """Combine flat exposures of one detector and filter before gains are known."""
+
+    ConfigClass = FlatBootstrapConfig
+    _DefaultName: ClassVar[str] = "flatBootstrap"
+    calibration: ClassVar[Purpose] = "flatBootstrap"
+
+    def combine(self, exposures: Exposures, options: CombineOptions) -> CombinedCalibration:
+        """See `tasks.flat.algorithm.combine_flat_bootstraps`."""
+        return combine_flat_bootstraps(exposures, options)
+
+
 class VerifyFlatConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     """Flat exposures, the bias, the dark and the flat under test in, statistics and residuals out."""
 
@@ -55,6 +87,10 @@ class VerifyFlatConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     bias = calibration_prerequisite("bias", "Bias to subtract.")
     dark = calibration_prerequisite("dark", "Dark to subtract.")
     flat = calibration_prerequisite("flat", "The flat under test.", per_filter=True)
+    crosstalk = optional_table("crosstalk", "Crosstalk to subtract.")
+    linearizer = optional_table("linearizer", "Linearizer to straighten the response with.")
+    ptc = optional_table("ptc", "Photon transfer curve with gains and read noises.")
+    defects = optional_table("defects", "Defects to flag.")
     statistics = statistics_output("verifyFlatStatistics", per_filter=True)
     residuals = residuals_output("verifyFlatResiduals", per_filter=True)
 
