@@ -33,6 +33,8 @@ class RawInput:
     """s"""
     raw: RawFile
     """Header, layout and pixels."""
+    observation_type: str = ""
+    """What the exposure was taken as: bias, dark, flat…"""
 
     @property
     def seed(self) -> int:
@@ -74,4 +76,5 @@ def raw_inputs(handles: Sequence[DeferredDatasetHandle]) -> Iterator[RawInput]:
             exposure_time=float(record.exposure_time),
             dark_time=float(record.dark_time),
             raw=raw_file_from_image(handle.get()),
+            observation_type=str(record.observation_type),
         )
