@@ -20,9 +20,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from tasks.reporting.marks import Marks, mark_path
 from tasks.reporting.raster import data_uri
 
-__all__ = ["GENERATION", "INK", "SOFT", "VERIFICATION", "WARN", "Pixels", "new_figure", "to_svg"]
+__all__ = ["GENERATION", "INK", "SERIES", "SOFT", "VERIFICATION", "WARN", "Pixels"]
+__all__ += ["new_figure", "to_svg"]
 
 INK = "#010203"
 """Text and axes."""
@@ -35,12 +37,16 @@ VERIFICATION = "#010205"
 WARN = "#010206"
 """What fails."""
 
+SERIES = tuple(f"#0102{10 + number:02x}" for number in range(7))
+"""Colours of the lines and points of one plot, told apart by eyes of any colour vision."""
+
 _VARIABLES = {
     INK: "currentColor",
     SOFT: "var(--line)",
     GENERATION: "var(--generation)",
     VERIFICATION: "var(--verification)",
     WARN: "var(--bad)",
+    **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES)},
 }
 
 _STYLE: dict[str, Any] = {
@@ -51,6 +57,7 @@ _STYLE: dict[str, Any] = {
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
+    "axes.labelpad": 6.0,
     "axes.formatter.useoffset": False,
     "text.color": INK,
     "text.parse_math": False,
@@ -88,7 +95,14 @@ def new_figure(width: int, height: int) -> Iterator[Figure]:
         yield figure
 
 
-def to_svg(figure: Figure, description: str, pixels: Sequence[Pixels] = ()) -> Markup:
+def to_svg(
+    figure: Figure,
+    description: str,
+    pixels: Sequence[Pixels] = (),
+    *,
+    marks: Sequence[Marks] = (),
+    title: str = "",
+) -> Markup:
     """Return the figure as an SVG element for a page.
 
     Parameters
@@ -99,6 +113,10 @@ def to_svg(figure: Figure, description: str, pixels: Sequence[Pixels] = ()) -> M
         What it shows, for those who cannot see it.
     pixels
         PNG files and the axes they fill.
+    marks
+        Points, drawn over all else.
+    title
+        Its name, for those who cannot see it, besides the description.
     """
     buffer = io.StringIO()
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
@@ -107,14 +125,17 @@ def to_svg(figure: Figure, description: str, pixels: Sequence[Pixels] = ()) -> M
     body = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
     body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.DOTALL)
     body = re.sub(r" transform=\"rotate\(-0 [^)]*\)\"|font-family: [^;]*; ", "", body)
+    body += "".join(mark_path(one, 72 * figure.get_size_inches()[1]) for one in marks)
     for colour, variable in _VARIABLES.items():
         body = body.replace(colour, variable)
     width, height = (round(72 * side) for side in figure.get_size_inches())
     images = "".join(_image(one, height) for one in pixels)
     head = (
         f'<svg class="figure" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
-        f'aria-label="{escape(description)}">'
+        f'aria-label="{escape(title or description)}">'
     )
+    if title:
+        head += f"<desc>{escape(description)}</desc>"
     # Everything in it is Matplotlib's own XML, whose writer escapes text, or ours.
     return Markup(head + images + _own_names(body, description) + "</svg>")
 
