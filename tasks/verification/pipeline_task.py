@@ -1,9 +1,15 @@
-"""The PipelineTask that verifies a calibration: every raw read once, statistics and binned residuals kept."""
+"""The PipelineTasks that verify a calibration: on exposures it is applied to, and in itself.
 
-from collections.abc import Mapping
+`VerificationTask` reads every raw once, applies the calibration, and keeps statistics and binned residuals.
+`ProductVerificationTask` measures the calibration itself, such as the gains of a photon transfer curve, and
+may stream the raws for it.
+"""
+
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+import numpy.typing as npt
 from astropy.table import Table
 from lsst.pex.config import Config, ConfigField, ListField, RangeField
 from lsst.pipe.base import (
@@ -15,26 +21,37 @@ from lsst.pipe.base import (
     Struct,
 )
 
-from infra.images import CalibrationImage, CorrectedExposure, Metadata
-from infra.instruments.geometry import DetectorLayout
+from infra.images import CorrectedExposure
+from infra.instruments.layout import DetectorLayout
 from tasks.combine.pipeline_task import corrected
-from tasks.combine.priors import read_priors
+from tasks.combine.priors import Priors, read_priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
-from tasks.isr.calibrations import Calibrations
 from tasks.isr.config import IsrConfig
-from tasks.isr.steps import Purpose
+from tasks.isr.steps import IsrSteps, Purpose
 from tasks.verification.binning import bin_image
-from tasks.verification.model import DetectorStatistics, ExposureGroup, ExposureStatistics
+from tasks.verification.model import ExposureGroup, ExposureStatistics
 from tasks.verification.noise import NoiseModel
+from tasks.verification.quantum import (
+    Candidate,
+    ProductMeasurement,
+    detector_record,
+    exposure_record,
+    group_of,
+    input_exposures,
+    peeked,
+    read_candidate,
+    residual_table,
+)
 from tasks.verification.statistics import ResidualStatistics
 
-__all__ = ["Room", "VerificationConfig", "VerificationTask"]
+__all__ = ["ProductMeasurement", "ProductRoom", "ProductVerificationConfig", "ProductVerificationTask"]
+__all__ += ["Room", "VerificationConfig", "VerificationTask"]
 
 
 class Room(Protocol):
-    """What a calibration's ``verify`` module offers."""
+    """What the ``verify`` module of a calibration that is applied to exposures offers."""
 
-    def noise_model(self, calibration: CalibrationImage, layout: DetectorLayout) -> NoiseModel:
+    def noise_model(self, calibration: Any, layout: DetectorLayout) -> NoiseModel:
         """Return the noise residuals should have under the calibration."""
 
     def residual_statistics(
@@ -49,30 +66,40 @@ class Room(Protocol):
         """Measure an exposure that the calibration has been applied to."""
 
 
-class VerificationConfig(Config):
+class ProductRoom(Protocol):
+    """What the ``verify`` module of a calibration that is tested in itself offers."""
+
+    def product_statistics(self, table: Table, layout: DetectorLayout) -> ProductMeasurement:
+        """Measure the calibration; an amplifier of the layout that it leaves out counts as not measured."""
+
+
+class ProductVerificationConfig(Config):
     """Settings shared by the verification of every calibration."""
 
-    isr = ConfigField[IsrConfig](dtype=IsrConfig, doc="Corrections applied before the residual is measured.")
+    isr = ConfigField[IsrConfig](dtype=IsrConfig, doc="Corrections applied before anything is measured.")
     header_keys = ListField[str](
         dtype=str,
         default=["SEQNAME", "SEQFILE", "SEQCKSUM", "ODP", "AP0_RC", "TEMP_SET", "CCDTEMP"],
-        doc="Cards of the raw kept with the statistics; limits may depend on them.",
+        doc="Cards of the raw, or of the calibration, kept with the statistics; limits may depend on them.",
     )
+
+
+class VerificationConfig(ProductVerificationConfig):
+    """Settings shared by the verification of every calibration that is applied to exposures."""
+
     binning = RangeField(dtype=int, default=8, min=1, doc="Side of a block of the residual images (pixel).")
 
 
-class VerificationTask(PipelineTask):
-    """Apply a calibration to raws and measure what is left."""
+class _CandidateTask(PipelineTask):
+    """Reading a candidate, the calibrations to apply with it, and the raws."""
 
-    room: ClassVar[Room]
-    """The calibration's ``verify`` module."""
     candidate: ClassVar[str]
-    """Connection of the calibration under test."""
+    """Connection of the calibration under test, which is its dataset type."""
     purpose: ClassVar[Purpose]
-    """Which corrections are made before the residual is measured."""
+    """Which corrections are made of each raw."""
 
     config: Any
-    """A `VerificationConfig` with the connections of the calibration."""
+    """Settings with the connections of the calibration."""
 
     def runQuantum(
         self,
@@ -80,25 +107,40 @@ class VerificationTask(PipelineTask):
         inputRefs: InputQuantizedConnection,  # noqa: N803
         outputRefs: OutputQuantizedConnection,  # noqa: N803
     ) -> None:
-        """Read the calibrations once and every raw once; note which calibration was really read."""
-        priors = read_priors(butlerQC, inputRefs)
+        """Read the calibrations once, and every raw once; note which calibration was really read."""
+        candidate, priors = read_candidate(
+            butlerQC, inputRefs, self.candidate, read_priors(butlerQC, inputRefs)
+        )
         handles = butlerQC.get(inputRefs.raws)
         if not handles:
             raise NoWorkFound("there are no raws to verify with")
-        result = self.run(raw_inputs(handles), priors.calibrations, priors.uuids)
-        butlerQC.put(result, outputRefs)
+        butlerQC.put(self.run(raw_inputs(handles), priors, candidate), outputRefs)
 
-    def run(self, raws: Any, calibrations: Calibrations, uuids: Mapping[str, str]) -> Struct:
+    def steps(self, raw: RawInput) -> IsrSteps:
+        """Return the corrections to make of a raw."""
+        steps: IsrSteps = self.config.isr.steps(
+            self.purpose, raw.raw.instrument, has_overscan=raw.has_overscan
+        )
+        return steps
+
+
+class VerificationTask(_CandidateTask):
+    """Apply a calibration to raws and measure what is left, exposure by exposure."""
+
+    room: ClassVar[Room]
+    """The calibration's ``verify`` module."""
+
+    def run(self, raws: Iterable[RawInput], priors: Priors, candidate: Candidate) -> Struct:
         """Measure the residual of every raw.
 
         Parameters
         ----------
         raws
-            Iterable of `RawInput`, all of one detector.
-        calibrations
-            Calibrations to apply; the one under test among them.
-        uuids
-            UUIDs of those datasets.
+            Raws of one detector, each let go of before the next.
+        priors
+            Calibrations to apply, the one under test among them.
+        candidate
+            The calibration under test.
 
         Returns
         -------
@@ -106,73 +148,98 @@ class VerificationTask(PipelineTask):
             ``statistics``: a dumped `DetectorStatistics`. ``residuals``: a table with one row per exposure:
             exposure, group, observed (TAI, MJD) and the binned residual [ny, nx].
         """
-        candidate: CalibrationImage = getattr(calibrations, self.candidate)
-        inputs = _input_exposures(candidate)
+        layout, raws = peeked(raws)
+        inputs = input_exposures(candidate)
+        model = self.room.noise_model(candidate, layout)
+        product = self.measure_product(candidate, layout)
         measured: list[ExposureStatistics] = []
-        binned: list[np.ndarray] = []
-        model: NoiseModel | None = None
-        last: RawInput | None = None
+        binned: list[npt.NDArray[np.float32]] = []
         for raw in raws:
-            last = raw
-            layout = raw.raw.layout
-            model = model or self.room.noise_model(candidate, layout)
-            steps = self.config.isr.steps(self.purpose, raw.raw.instrument, has_overscan=raw.has_overscan)
-            exposure = corrected(raw, steps, calibrations)
-            group = ExposureGroup.GENERATION if raw.exposure in inputs else ExposureGroup.VERIFICATION
-            statistics = self.room.residual_statistics(
-                exposure, layout, model, group=group, dark_time=raw.dark_time
-            )
-            cards = {key: raw.raw.primary_header.get(key) for key in self.config.header_keys}
-            measured.append(_exposure_statistics(raw, group, statistics, cards))
+            group = group_of(raw.exposure, inputs)
+            exposure, statistics = self.measure_exposure(raw, priors, model, group)
+            measured.append(exposure_record(raw, group, statistics, self.config.header_keys))
             binned.append(bin_image(exposure.image, exposure.mask, self.config.binning))
             self.log.info("measured exposure %d of detector %d", raw.exposure, raw.detector)
-        if last is None:
-            raise NoWorkFound("there are no raws to verify with")
-        detector = DetectorStatistics(
-            calibration=self.candidate,
-            detector=last.detector,
-            detector_name=last.raw.layout.name,
-            vendor=last.raw.layout.vendor,
-            n_inputs=len(inputs) or None,
-            calibration_uuids=dict(uuids),
-            exposures=tuple(measured),
+        record = detector_record(
+            self.candidate, candidate, layout, priors.uuids, measured, product, self.config.header_keys
         )
-        return Struct(statistics=detector.plain(), residuals=_residual_table(measured, binned))
+        return Struct(statistics=record.plain(), residuals=residual_table(measured, binned))
+
+    def measure_exposure(
+        self, raw: RawInput, priors: Priors, model: NoiseModel, group: ExposureGroup
+    ) -> tuple[CorrectedExposure, ResidualStatistics]:
+        """Correct one raw and measure it; to be replaced where one corrected exposure is not enough.
+
+        Parameters
+        ----------
+        raw
+            The raw.
+        priors
+            Calibrations to apply.
+        model
+            Noise the residual should have.
+        group
+            Whether the exposure is an input of the calibration.
+        """
+        exposure = corrected(raw, self.steps(raw), priors.calibrations)
+        statistics = self.room.residual_statistics(
+            exposure, raw.raw.layout, model, group=group, dark_time=raw.dark_time
+        )
+        return exposure, statistics
+
+    def measure_product(self, candidate: Candidate, layout: DetectorLayout) -> ProductMeasurement | None:
+        """Measure the calibration itself; None, as here, when only exposures are tested."""
+        return None
 
 
-def _input_exposures(calibration: CalibrationImage) -> frozenset[int]:
-    """Exposures a calibration was made from, as its own header lists them."""
-    return frozenset(
-        int(value)
-        for key, value in calibration.metadata.items()
-        if key.startswith("CPP_INPUT_") and key.removeprefix("CPP_INPUT_").isdigit() and value is not None
-    )
+class ProductVerificationTask(_CandidateTask):
+    """Measure a calibration that is a table, with the raws at hand for those that need them."""
 
+    room: ClassVar[ProductRoom]
+    """The calibration's ``verify`` module; not needed where `measure` is replaced."""
 
-def _exposure_statistics(
-    raw: RawInput, group: ExposureGroup, statistics: ResidualStatistics, cards: Metadata
-) -> ExposureStatistics:
-    return ExposureStatistics(
-        exposure=raw.exposure,
-        group=group,
-        day_obs=raw.day_obs,
-        observed_mjd=0.5 * (raw.begin_mjd + raw.end_mjd),
-        exposure_time=raw.exposure_time,
-        dark_time=raw.dark_time,
-        physical_filter=raw.physical_filter,
-        amplifiers=statistics.amplifiers,
-        problems=statistics.problems,
-        detector=statistics.detector,
-        metadata=cards,
-    )
+    def run(self, raws: Iterable[RawInput], priors: Priors, candidate: Table) -> Struct:
+        """Measure the calibration.
 
+        Parameters
+        ----------
+        raws
+            Raws of one detector. Only the first is read, for the detector's layout, unless `measure` asks for
+            more.
+        priors
+            Calibrations to apply; the one under test is among them if the corrections know how to apply it.
+        candidate
+            The calibration under test.
 
-def _residual_table(measured: list[ExposureStatistics], binned: list[np.ndarray]) -> Table:
-    return Table(
-        {
-            "exposure": np.array([one.exposure for one in measured], np.int64),
-            "group": [one.group.value for one in measured],
-            "observed": np.array([one.observed_mjd for one in measured]),
-            "residual": np.stack(binned),
-        }
-    )
+        Returns
+        -------
+        Struct
+            ``statistics``: a dumped `DetectorStatistics`.
+        """
+        layout, raws = peeked(raws)
+        product = self.measure(raws, priors, candidate, layout)
+        record = detector_record(
+            self.candidate, candidate, layout, priors.uuids, (), product, self.config.header_keys
+        )
+        for name, reason in record.product_problems.items():
+            self.log.warning("amplifier %s of detector %d: %s", name, record.detector, reason)
+        self.log.info("measured the %s of detector %d", self.candidate, record.detector)
+        return Struct(statistics=record.plain())
+
+    def measure(
+        self, raws: Iterator[RawInput], priors: Priors, candidate: Table, layout: DetectorLayout
+    ) -> ProductMeasurement:
+        """Measure the calibration; to be replaced where exposures are needed for it.
+
+        Parameters
+        ----------
+        raws
+            Raws of the detector in the order they were taken; each must be let go of before the next.
+        priors
+            Calibrations to apply.
+        candidate
+            The calibration under test.
+        layout
+            The detector's amplifiers.
+        """
+        return self.room.product_statistics(candidate, layout)
