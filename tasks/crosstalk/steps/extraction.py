@@ -28,8 +28,9 @@ class ExtractionSettings:
     axis)."""
     mesh: int = 128
     """Size of a cell of the background (pixels)."""
-    excluded: MaskPlane = MaskPlane.BAD | MaskPlane.INTRP
-    """Sources and targets with any of these planes are left out."""
+    excluded: MaskPlane = MaskPlane.BAD | MaskPlane.INTRP | MaskPlane.SAT
+    """Sources and targets with any of these planes are left out. Rubin keeps saturated ones, which have lost
+    a part of the signal that the crosstalk came from."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,6 +37,8 @@ class SolveSettings:
     """Compare with the scatter of the single measurements, and not with the error of their mean."""
     drop_insignificant: bool = False
     """Coefficients that are not valid become 0, their errors NaN."""
+    fewest: int = 1
+    """Pairs with fewer measurements have no coefficient."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +88,7 @@ def solve_crosstalk(
     Returns
     -------
     solution
-        A pair without a measurement is NaN and not valid, which is no error.
+        A pair without a measurement, or with too few, is NaN and not valid, which is no error.
 
     Raises
     ------
@@ -118,8 +120,9 @@ def solve_crosstalk(
             ratios, fluxes, lost = _gather(exposures, target, source)
             warnings += lost
             values[i][j] = _coefficient(ratios, fluxes, settings)
-            if values[i][j].count == 0:
-                warnings.append(f"no measurement of the crosstalk from {source} to {target}")
+            if (count := values[i][j].count) < settings.fewest:
+                number = f"only {count} measurements" if count else "no measurement"
+                warnings.append(f"{number} of the crosstalk from {source} to {target}")
     matrices = {
         name: np.array([[getattr(one, name) for one in row] for row in values], np.float64)
         for name in ("linear", "quadratic", "error", "quadratic_error")
@@ -175,8 +178,8 @@ def _coefficient(ratios: Sample, fluxes: Sample, settings: SolveSettings) -> _Co
         if kept.all() or not kept.any():
             break
         ratios, fluxes = ratios[kept], fluxes[kept]
-    if ratios.size == 0:
-        return _Coefficient()
+    if ratios.size < max(settings.fewest, 1):
+        return _Coefficient(count=ratios.size)
     correction = math.sqrt(clipped_variance_factor(settings.n_sigma))
     line = _line(ratios, fluxes) if settings.flux_order == 1 else None
     if line is None:

@@ -1,0 +1,1 @@
+"""How the measurement of crosstalk runs over the raws of a detector."""
