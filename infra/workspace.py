@@ -12,6 +12,7 @@ from infra.settings import Profile, load_profile
 __all__ = ["Workspace", "open_workspace"]
 
 _PROFILE = "calprod/profile.yaml"
+_CAMERA = "calprod/camera.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ def profile_path(repository: Path, explicit: Path | None = None) -> Path:
 def open_workspace(repository: Path, profile: Path | None = None) -> Iterator[Workspace]:
     """Open the repository's profile and ledger, and close the ledger afterwards.
 
+    A camera that the repository describes is known from then on.
+
     Raises
     ------
     UsageError
@@ -71,5 +74,10 @@ def open_workspace(repository: Path, profile: Path | None = None) -> Iterator[Wo
             "adopt the repository with: calprod init REPO --instrument NAME",
         )
     settings = load_profile(path)
+    if (repository / _CAMERA).is_file():
+        # Pydantic models of a camera: not for repositories of Rubin's.
+        from infra.instruments.described import repository_description
+
+        repository_description(repository)
     with Ledger.open(settings.ledger or f"sqlite:///{repository}/calprod/ledger.sqlite3") as ledger:
         yield Workspace(repository=repository, profile=settings, profile_path=path, ledger=ledger)

@@ -6,21 +6,41 @@ from infra.instruments.latiss import LATISS
 from infra.instruments.lsstcam import LSSTCAM
 from infra.instruments.lsstcomcam import LSSTCOMCAM
 
-__all__ = ["CAMERAS", "camera"]
+__all__ = ["CAMERAS", "camera", "register_camera"]
 
 CAMERAS = {model.name: model for model in (LATISS, LSSTCOMCAM, LSSTCAM)}
-"""Cameras by their instrument name in the Butler."""
+"""Rubin's cameras by their instrument name in the Butler."""
+
+_described: dict[str, CameraModel] = {}
+
+
+def register_camera(model: CameraModel) -> None:
+    """Make a described camera known under its name, as long as the process lives.
+
+    Raises
+    ------
+    infra.errors.UsageError
+        If it has the name of one of Rubin's cameras.
+    """
+    if model.name in CAMERAS:
+        raise UsageError(f"{model.name} is built in", "give the described camera another name")
+    _described[model.name] = model
 
 
 def camera(name: str) -> CameraModel:
     """Return the camera model of that instrument name.
+
+    Notes
+    -----
+    A camera described by a file is known once its repository has been opened.
 
     Raises
     ------
     infra.errors.UsageError
         If no camera has that name.
     """
-    try:
-        return CAMERAS[name]
-    except KeyError:
-        raise UsageError(f"unknown instrument {name!r}", f"one of {', '.join(CAMERAS)}") from None
+    model = CAMERAS.get(name) or _described.get(name)
+    if model is None:
+        known = ", ".join((*CAMERAS, *_described))
+        raise UsageError(f"unknown instrument {name!r}", f"one of {known}")
+    return model

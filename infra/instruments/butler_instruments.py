@@ -1,18 +1,18 @@
-"""The three cameras as the Butler knows them, without obs packages."""
+"""Cameras as the Butler knows them, without obs packages."""
 
 from typing import Any, ClassVar
 
 from lsst.daf.butler import DatasetType, Registry
 from lsst.pipe.base import Instrument
 
-from infra.errors import UsageError
-from infra.instruments import CAMERAS, camera
+from infra.instruments import camera
 from infra.instruments.geometry import CameraModel
 
 __all__ = [
     "RAW_DIMENSIONS",
     "RAW_NAME",
     "RAW_STORAGE_CLASS",
+    "CameraInstrument",
     "Latiss",
     "LsstCam",
     "LsstComCam",
@@ -32,8 +32,8 @@ _MOST_EXPOSURE_ID = 7050123199999  # six controllers, until the end of 2050
 _MOST_VISIT_ID = 9_999_999_999_999_999
 
 
-class _RubinInstrument(Instrument):
-    """Registration that the three cameras share."""
+class CameraInstrument(Instrument):
+    """Registration that all cameras share."""
 
     camera_name: ClassVar[str]
     raw_definition = (RAW_NAME, RAW_DIMENSIONS, RAW_STORAGE_CLASS)
@@ -73,7 +73,7 @@ class _RubinInstrument(Instrument):
                     "id": detector.id,
                     "full_name": detector.full_name,
                     "name_in_raft": detector.slot,
-                    "raft": detector.raft,
+                    "raft": detector.raft or None,  # a camera without rafts
                     "purpose": "SCIENCE",
                 }
                 registry.syncDimensionData("detector", record, update=update)
@@ -99,19 +99,19 @@ class _RubinInstrument(Instrument):
         }
 
 
-class Latiss(_RubinInstrument):
+class Latiss(CameraInstrument):
     """LATISS in the Butler."""
 
     camera_name = "LATISS"
 
 
-class LsstComCam(_RubinInstrument):
+class LsstComCam(CameraInstrument):
     """LSSTComCam in the Butler."""
 
     camera_name = "LSSTComCam"
 
 
-class LsstCam(_RubinInstrument):
+class LsstCam(CameraInstrument):
     """LSSTCam in the Butler."""
 
     camera_name = "LSSTCam"
@@ -128,4 +128,7 @@ def instrument_class_name(name: str) -> str:
     for instrument in (Latiss, LsstComCam, LsstCam):
         if instrument.camera_name == name:
             return f"{instrument.__module__}.{instrument.__qualname__}"
-    raise UsageError(f"unknown instrument {name!r}", f"one of {', '.join(CAMERAS)}")
+    camera(name)  # described, or unknown
+    from infra.instruments.described.instrument import described_class_name
+
+    return described_class_name(name)

@@ -1,11 +1,20 @@
 """Boxes: where every pixel of one frame of a detector lies, in the raw mosaic and in the trimmed image."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from infra.errors import UsageError
 
-__all__ = ["AmplifierLayout", "Box", "DetectorLayout", "ReadoutCorner", "SegmentModel"]
+__all__ = [
+    "AmplifierLayout",
+    "Box",
+    "DetectorLayout",
+    "ReadoutCorner",
+    "SegmentModel",
+    "layout_from_json",
+    "layout_to_json",
+]
 
 type ReadoutCorner = Literal["LL", "LR", "UL", "UR"]
 """The corner of an assembled amplifier whose pixel is read out first: lower or upper, left or right."""
@@ -118,6 +127,8 @@ class AmplifierLayout:
         Nominal saturation level (adu).
     readout_corner
         Corner of the assembled segment that is read out first.
+    pedestal
+        Nominal level without light (adu), where no overscan tells it.
     """
 
     name: str
@@ -132,6 +143,7 @@ class AmplifierLayout:
     read_noise: float
     saturation: float
     readout_corner: ReadoutCorner
+    pedestal: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +187,22 @@ class DetectorLayout:
                 return amplifier
         known = ", ".join(amplifier.name for amplifier in self.amplifiers)
         raise UsageError(f"detector {self.name} has no amplifier {name!r}", f"one of {known}")
+
+
+_BOXES = ("image_box", "raw_box", "data_box", "serial_overscan_box", "parallel_overscan_box")
+
+
+def layout_to_json(layout: DetectorLayout) -> str:
+    """Return a layout as text that can travel in the metadata of an image."""
+    return json.dumps(asdict(layout), separators=(",", ":"))
+
+
+def layout_from_json(text: str) -> DetectorLayout:
+    """Return the layout that `layout_to_json` wrote."""
+    values = json.loads(text)
+    amplifiers = tuple(
+        AmplifierLayout(**{**one, **{name: Box(**one[name]) for name in _BOXES}})
+        for one in values["amplifiers"]
+    )
+    shapes = {name: tuple(values[name]) for name in ("raw_shape", "image_shape")}
+    return DetectorLayout(**{**values, **shapes, "amplifiers": amplifiers})

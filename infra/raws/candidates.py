@@ -5,19 +5,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.errors import RawRejected
+from infra.instruments.identify import instrument_of
 from infra.instruments.translators import EXPOSURE_PROPERTIES, observation_info
-from infra.raws.cards import HeaderValue
+from infra.raws.cards import Header, HeaderValue
 from infra.raws.fits_file import primary_header
 from infra.raws.quick_statistics import QuickStatistics, quick_statistics
 from infra.raws.reader import RawReader
 from infra.raws.report import RefusedRaw
 
-__all__ = ["Candidate", "find_files", "inspect_files"]
+if TYPE_CHECKING:
+    from infra.instruments.described.description import CameraDescription
 
-_RAW_SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".fit", ".fz")
+__all__ = ["RAW_SUFFIXES", "Candidate", "find_files", "inspect_files"]
+
+RAW_SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".fit", ".fit.gz", ".fts", ".fts.gz", ".fz")
+"""How names of raws end, in lower case."""
+
 _MOST_THREADS = 8
 
 
@@ -62,7 +68,7 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
         path = Path(os.path.abspath(given))
         found = [path]
         if path.is_dir():
-            found = sorted(file for file in path.iterdir() if file.name.lower().endswith(_RAW_SUFFIXES))
+            found = sorted(file for file in path.iterdir() if file.name.lower().endswith(RAW_SUFFIXES))
         for file in found:
             if file not in seen:
                 seen.add(file)
@@ -74,6 +80,7 @@ def inspect_files(
     *,
     statistics: bool,
     state_keys: Sequence[str],
+    description: "CameraDescription | None" = None,
     n_threads: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Candidate], list[RefusedRaw]]:
@@ -88,6 +95,8 @@ def inspect_files(
         the extent of the compressed data are checked.
     state_keys
         Header cards to keep.
+    description
+        The described camera that frames may come from, besides Rubin's.
     n_threads
         Files read at the same time; as many as processors when None.
     on_progress
@@ -101,7 +110,7 @@ def inspect_files(
     candidates: list[Candidate] = []
     refused: list[RefusedRaw] = []
     with ThreadPoolExecutor(threads, thread_name_prefix="raws") as pool:
-        looked_at = pool.map(lambda path: _inspect(path, statistics, state_keys), files)
+        looked_at = pool.map(lambda path: _inspect(path, statistics, state_keys, description), files)
         for number, result in enumerate(looked_at, start=1):
             if isinstance(result, Candidate):
                 candidates.append(result)
@@ -112,19 +121,22 @@ def inspect_files(
     return candidates, refused
 
 
-def _inspect(path: Path, statistics: bool, state_keys: Sequence[str]) -> Candidate | RefusedRaw:
+def _inspect(
+    path: Path, statistics: bool, state_keys: Sequence[str], description: "CameraDescription | None"
+) -> Candidate | RefusedRaw:
     observation: Any = None
     try:
-        with RawReader(path) as reader:
+        description = _of_its_frames(path, description)
+        with RawReader(path, description=description) as reader:
             raw = reader.headers
-            observation = observation_info(raw.primary_header, str(path), properties=EXPOSURE_PROPERTIES)
+            observation = _observation(raw.primary_header, path, description)
             look = None
             if statistics:
                 look = quick_statistics(reader.read())
             else:
                 reader.check_extents()
     except RawRejected as error:
-        return _refused(path, str(error).removeprefix(f"{path}: "), observation)
+        return _refused(path, str(error).removeprefix(f"{path}: "), observation, description)
     return Candidate(
         path=path,
         instrument=raw.instrument,
@@ -137,11 +149,37 @@ def _inspect(path: Path, statistics: bool, state_keys: Sequence[str]) -> Candida
     )
 
 
-def _refused(path: Path, reason: str, observation: Any) -> RefusedRaw:
+def _of_its_frames(path: Path, description: "CameraDescription | None") -> "CameraDescription | None":
+    """Return the description, unless the file is of one of Rubin's cameras."""
+    if description is None:
+        return None
+    try:
+        instrument_of(primary_header(path))
+    except RawRejected:
+        return description
+    return None
+
+
+def _observation(
+    header: Header,
+    path: Path,
+    description: "CameraDescription | None",
+    properties: frozenset[str] = EXPOSURE_PROPERTIES,
+) -> Any:
+    if description is None:
+        return observation_info(header, str(path), properties=properties)
+    from infra.instruments.described.translation import described_observation
+
+    return described_observation(description, header, path)
+
+
+def _refused(
+    path: Path, reason: str, observation: Any, description: "CameraDescription | None"
+) -> RefusedRaw:
     """Return why a file is refused, with the exposure it claims to be where its first header survived."""
     if observation is None:
         try:
-            observation = observation_info(primary_header(path), properties=frozenset())
+            observation = _observation(primary_header(path), path, description, frozenset())
         except RawRejected:
             return RefusedRaw(path, reason)
     return RefusedRaw(path, reason, observation.exposure_id, observation.observing_day)

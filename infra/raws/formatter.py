@@ -1,14 +1,19 @@
 """How the Butler reads raws: our reader behind the stock storage class ImageV2."""
 
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import astropy.units as u
 from lsst.daf.butler import FormatterV2, Location
 from lsst.images import Box, Image
 
 from infra.errors import RawRejected
+from infra.instruments import CAMERAS
 from infra.raws.image import image_metadata
 from infra.raws.reader import RawFile, read_raw
+
+if TYPE_CHECKING:
+    from infra.instruments.described.description import CameraDescription
 
 __all__ = ["RawFormatter"]
 
@@ -30,7 +35,7 @@ class RawFormatter(FormatterV2):
 
     def read_from_local_file(self, path: str, component: str | None = None, expected_size: int = -1) -> Any:
         """Return the raw, or one component of it."""
-        raw = read_raw(path, headers_only=component is not None)
+        raw = read_raw(path, headers_only=component is not None, description=self._description())
         self._check_identity(raw)
         if component == "bbox":
             return Box.from_shape(raw.layout.raw_shape)
@@ -42,6 +47,16 @@ class RawFormatter(FormatterV2):
         parameters = self.file_descriptor.parameters or {}
         bbox = parameters.get("bbox")
         return image if bbox is None else image[bbox]
+
+    def _description(self) -> "CameraDescription | None":
+        """Return what describes the camera, found from the place of the raw; None for Rubin's."""
+        instrument = str(self.data_id["instrument"])
+        if instrument in CAMERAS:
+            return None
+        from infra.instruments.described.finding import description_of
+
+        place = self.file_descriptor.location.uri
+        return description_of(instrument, Path(place.ospath) if place.isLocal else None)
 
     def _check_identity(self, raw: RawFile) -> None:
         """Refuse a file that has taken the place of the one that was ingested."""

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import RawRejected
-from infra.instruments import camera
-from infra.instruments.geometry import SegmentModel
+from infra.instruments import CAMERAS, camera
+from infra.instruments.geometry import DetectorLayout, SegmentModel
+from infra.instruments.layout import layout_from_json, layout_to_json
 from infra.raws.cards import Header
 from infra.raws.reader import RawFile
 
@@ -18,15 +19,19 @@ __all__ = ["image_metadata", "raw_file_from_image"]
 _INSTRUMENT = "CALPROD INSTRUMENT"
 _DETECTOR = "CALPROD DETECTOR"
 _PATH = "CALPROD RAW PATH"
+_LAYOUT = "CALPROD LAYOUT"
 _SECTIONS = ("naxis1", "naxis2", "prescan", "data_width", "data_height")
 
 
 def image_metadata(raw: RawFile) -> Header:
     """Return the cards of a raw with what is needed to make its layout again."""
     sections = {f"CALPROD SEGMENT {name.upper()}": getattr(raw.segment, name) for name in _SECTIONS}
+    # A described camera's layout travels with its pixels: whoever gets them needs no description.
+    layout = {} if raw.instrument in CAMERAS else {_LAYOUT: layout_to_json(raw.layout)}
     return {
         **raw.primary_header,
         **sections,
+        **layout,
         _INSTRUMENT: raw.instrument,
         _DETECTOR: raw.layout.id,
         _PATH: str(raw.path),
@@ -59,25 +64,33 @@ def raw_file_from_image(image: "Image") -> RawFile:
         )
     except KeyError as error:
         raise RawRejected(f"the image was not read by calprod's raw formatter: it lacks {error}") from error
-    layout = camera(instrument).detector(detector).layout(segment)
+    described = metadata.pop(_LAYOUT, None)
+    if described is None:
+        layout = camera(instrument).detector(detector).layout(segment)
+    else:
+        layout = layout_from_json(described)
     if image.array.shape != layout.raw_shape:
         raise RawRejected(
             f"{path}: the image has shape {image.array.shape}, the whole raw {layout.raw_shape}"
         )
+    return RawFile(
+        path=path,
+        instrument=instrument,
+        primary_header=metadata,
+        segment_headers=_segment_headers(layout, segment) if described is None else {},
+        segment=segment,
+        layout=layout,
+        image=image.array,
+    )
+
+
+def _segment_headers(layout: DetectorLayout, segment: SegmentModel) -> dict[str, Header]:
     cards: Header = {
         "NAXIS1": segment.naxis1,
         "NAXIS2": segment.naxis2,
         "DATASEC": f"[{segment.prescan + 1}:{segment.prescan + segment.data_width},1:{segment.data_height}]",
     }
-    return RawFile(
-        path=path,
-        instrument=instrument,
-        primary_header=metadata,
-        segment_headers={
-            amplifier.name: {**cards, "EXTNAME": f"Segment{amplifier.name[1:]}"}
-            for amplifier in layout.amplifiers
-        },
-        segment=segment,
-        layout=layout,
-        image=image.array,
-    )
+    return {
+        amplifier.name: {**cards, "EXTNAME": f"Segment{amplifier.name[1:]}"}
+        for amplifier in layout.amplifiers
+    }

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from lsst.daf.butler import Butler
 
@@ -10,6 +10,9 @@ from infra.errors import UsageError
 from infra.raws.batch import RawBatch, Transfer
 from infra.raws.candidates import Candidate, find_files, inspect_files
 from infra.raws.report import CAMERA_STATE_KEYS, IngestedExposure, IngestReport, TakenRaw
+
+if TYPE_CHECKING:
+    from infra.instruments.described.description import CameraDescription
 
 __all__ = ["Transfer", "ingest_raws"]
 
@@ -23,6 +26,7 @@ def ingest_raws(
     transfer: Transfer = "direct",
     statistics: bool = True,
     state_keys: Sequence[str] = CAMERA_STATE_KEYS,
+    description: "CameraDescription | None" = None,
     n_threads: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> IngestReport:
@@ -40,6 +44,8 @@ def ingest_raws(
         Decode every raw, so that corrupt pixels are found, and take a quick look at them (one decode a raw).
     state_keys
         Header cards that `IngestReport.observations` keeps.
+    description
+        The described camera of the repository, if it has one.
     n_threads
         Files read at the same time.
     on_progress
@@ -53,7 +59,8 @@ def ingest_raws(
     Notes
     -----
     It can be repeated and interrupted: the same raw gets the same UUID everywhere, what is there is skipped.
-    A raw that the repository holds with other content is refused.
+    A raw that the repository holds with other content is refused. Raws of a described camera are linked where
+    ``direct`` is asked for: whoever reads them finds the description from their place in the repository.
     """
     modes = get_args(Transfer.__value__)
     if transfer not in modes:
@@ -62,6 +69,7 @@ def ingest_raws(
         list(find_files(paths)),
         statistics=statistics,
         state_keys=state_keys,
+        description=description,
         n_threads=n_threads,
         on_progress=on_progress,
     )
@@ -79,7 +87,8 @@ def ingest_raws(
     skipped: list[TakenRaw] = []
     taken: list[Candidate] = []
     for instrument, its in sorted(by_instrument.items()):
-        batch = RawBatch(butler, instrument, transfer)
+        is_described = description is not None and instrument == description.instrument
+        batch = RawBatch(butler, instrument, _with_a_place(transfer) if is_described else transfer)
         for some in _exposure_chunks(its):
             batch.take(some)
         ingested += batch.ingested
@@ -92,6 +101,11 @@ def ingest_raws(
         refused=tuple(sorted(refused, key=lambda raw: str(raw.path))),
         observations=tuple(_observation(candidate) for candidate in taken),
     )
+
+
+def _with_a_place(transfer: Transfer) -> Transfer:
+    """Return how a raw comes to a place of its own in the repository."""
+    return "symlink" if transfer == "direct" else transfer
 
 
 def _exposure_chunks(candidates: Sequence[Candidate]) -> Iterable[list[Candidate]]:

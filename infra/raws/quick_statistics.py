@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.instruments.geometry import AmplifierLayout
+from infra.instruments.geometry import AmplifierLayout, DetectorLayout
 from infra.raws.reader import RawFile
 
 __all__ = ["AmplifierStatistics", "QuickStatistics", "quick_statistics"]
@@ -26,9 +26,10 @@ class AmplifierStatistics:
     Parameters
     ----------
     level
-        Median of the data less the median of the serial overscan (adu).
+        Median of the data less the median of the serial overscan (adu), or less the nominal pedestal where
+        there is no overscan.
     overscan_level
-        Median of the serial overscan (adu).
+        Median of the serial overscan (adu); the nominal pedestal where there is none.
     overscan_noise
         Scatter of the serial overscan from one pixel to the next, so that drifts do not count (adu).
     """
@@ -92,7 +93,8 @@ def quick_statistics(raw: RawFile) -> QuickStatistics:
         Read with its pixels.
     """
     amplifiers: dict[str, AmplifierStatistics] = {}
-    cells = np.empty(_grid_shape(raw))
+    grid = _Grid.of(raw.layout)
+    cells = np.empty(grid.shape)
     n_saturated = n_samples = 0
     for amplifier in raw.layout.amplifiers:
         overscan_level, overscan_noise = _overscan(raw.image, amplifier)
@@ -103,7 +105,7 @@ def quick_statistics(raw: RawFile) -> QuickStatistics:
         amplifiers[amplifier.name] = AmplifierStatistics(level, overscan_level, overscan_noise)
         n_saturated += int(np.count_nonzero(good >= amplifier.saturation))
         n_samples += sample.size
-        cells[_cell_slices(amplifier)] = _cell_medians(sample) - overscan_level
+        cells[grid.slices(amplifier)] = _cell_medians(sample) - overscan_level
     level = _median(np.array([levels.level for levels in amplifiers.values()]))
     gradient_x, gradient_y = _gradients(cells, level)
     return QuickStatistics(
@@ -128,7 +130,7 @@ def _overscan(image: NDArray[Any], amplifier: AmplifierLayout) -> tuple[float, f
     kept = in_order[:: _step(overscan.shape[0]), min(5, overscan.shape[1] // 4) :].astype(np.float32)
     finite = kept[np.isfinite(kept)]
     if finite.size == 0:  # a frame without overscan
-        return 0.0, math.nan
+        return amplifier.pedestal, math.nan
     steps = np.diff(kept, axis=1)
     steps = steps[np.isfinite(steps)]
     if steps.size < 2:
@@ -139,16 +141,28 @@ def _overscan(image: NDArray[Any], amplifier: AmplifierLayout) -> tuple[float, f
     return float(np.median(finite)), float(np.std(steps[np.abs(steps) <= limit]) / math.sqrt(2))
 
 
-def _grid_shape(raw: RawFile) -> tuple[int, int]:
-    boxes = [amplifier.image_box for amplifier in raw.layout.amplifiers]
-    rows, columns = len({box.y0 for box in boxes}), len({box.x0 for box in boxes})
-    return rows * _CELLS, columns * _CELLS
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The cells of all amplifiers, as they stand in the detector."""
 
+    rows: tuple[int, ...]
+    """Where each row of amplifiers begins, from below."""
+    columns: tuple[int, ...]
+    """Where each column of amplifiers begins, from the left."""
 
-def _cell_slices(amplifier: AmplifierLayout) -> tuple[slice, slice]:
-    box = amplifier.image_box
-    y, x = box.y0 // box.height * _CELLS, box.x0 // box.width * _CELLS
-    return slice(y, y + _CELLS), slice(x, x + _CELLS)
+    @classmethod
+    def of(cls, layout: DetectorLayout) -> Self:
+        boxes = [amplifier.image_box for amplifier in layout.amplifiers]
+        return cls(tuple(sorted({box.y0 for box in boxes})), tuple(sorted({box.x0 for box in boxes})))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows) * _CELLS, len(self.columns) * _CELLS
+
+    def slices(self, amplifier: AmplifierLayout) -> tuple[slice, slice]:
+        box = amplifier.image_box
+        y, x = self.rows.index(box.y0) * _CELLS, self.columns.index(box.x0) * _CELLS
+        return slice(y, y + _CELLS), slice(x, x + _CELLS)
 
 
 def _cell_medians(sample: NDArray[np.float32]) -> NDArray[np.float64]:

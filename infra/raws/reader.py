@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from infra.raws.cards import Header
 from infra.raws.fits_file import FitsFile, Hdu
 from infra.raws.pixels import Target, check_descriptors, is_float, read_segment
 from infra.raws.sections import common_segment, segments_by_amplifier
+
+if TYPE_CHECKING:
+    from infra.instruments.described.description import CameraDescription
+    from infra.raws.described import DescribedFrame
 
 __all__ = ["RawFile", "RawReader", "read_raw"]
 
@@ -62,7 +66,11 @@ class RawFile:
 
 
 def read_raw(
-    path: str | os.PathLike[str], *, headers_only: bool = False, detector: DetectorModel | None = None
+    path: str | os.PathLike[str],
+    *,
+    headers_only: bool = False,
+    detector: DetectorModel | None = None,
+    description: "CameraDescription | None" = None,
 ) -> RawFile:
     """Read a raw frame and check it against the camera's model.
 
@@ -75,6 +83,8 @@ def read_raw(
         Leave the pixels alone. The file is still found out if it is shorter than its headers say.
     detector
         The detector it comes from; told by the header when None.
+    description
+        The camera it comes from, where a file describes it; one of Rubin's when None.
 
     Raises
     ------
@@ -88,7 +98,7 @@ def read_raw(
     ones. Placement and mirroring come from the model alone: the DETSEC of Rubin's raws has bottom and top
     exchanged.
     """
-    with RawReader(path, detector=detector) as reader:
+    with RawReader(path, detector=detector, description=description) as reader:
         return reader.headers if headers_only else reader.read()
 
 
@@ -97,7 +107,7 @@ class RawReader:
 
     Parameters
     ----------
-    path, detector
+    path, detector, description
         As for `read_raw`.
 
     Raises
@@ -106,11 +116,21 @@ class RawReader:
         As `read_raw` does, pixels aside.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, detector: DetectorModel | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        detector: DetectorModel | None = None,
+        description: "CameraDescription | None" = None,
+    ) -> None:
         self._file = FitsFile(path)
+        self._described: DescribedFrame | None = None
         try:
             with self._naming_the_file():
-                self._check(detector)
+                if description is None:
+                    self._check(detector)
+                else:
+                    self._check_described(description)
         except BaseException:
             self._file.close()
             raise
@@ -135,7 +155,7 @@ class RawReader:
             If they are corrupt.
         """
         with self._naming_the_file():
-            return replace(self.headers, image=_read_mosaic(self._file, self._segments, self.headers.layout))
+            return replace(self.headers, image=self._mosaic())
 
     def check_extents(self) -> None:
         """Check without decoding that all compressed rows lie within the file.
@@ -148,6 +168,31 @@ class RawReader:
         with self._naming_the_file():
             for hdu in self._segments.values():
                 check_descriptors(self._file, hdu)
+
+    def _mosaic(self) -> NDArray[Any]:
+        if self._described is not None:
+            from infra.raws.described import read_described
+
+            return read_described(self._file, self._described, self.headers.layout)
+        return _read_mosaic(self._file, self._segments, self.headers.layout)
+
+    def _check_described(self, description: "CameraDescription") -> None:
+        # Pydantic and settings: not for those who read Rubin's raws.
+        from infra.instruments.described.layout import described_detector
+        from infra.raws.described import described_frame
+
+        frame = described_frame(self._file, description)
+        detector = described_detector(frame.detector)
+        self._described, self._segments = frame, dict(frame.hdus)
+        self.headers = RawFile(
+            path=self._file.path,
+            instrument=description.instrument,
+            primary_header=frame.header,
+            segment_headers={name: hdu.header for name, hdu in frame.hdus.items()},
+            segment=detector.segment,
+            layout=detector.layout(),
+            image=np.empty((0, 0), np.int32),
+        )
 
     def _check(self, detector: DetectorModel | None) -> None:
         header = _exposure_header(self._file.hdus)

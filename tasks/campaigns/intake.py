@@ -6,14 +6,14 @@ from pathlib import Path
 
 from infra.butler.repository import open_butler
 from infra.errors import UsageError
+from infra.instruments.described import repository_description
 from infra.progress import advance
+from infra.raws.candidates import RAW_SUFFIXES
 from infra.raws.ingest import Transfer, ingest_raws
 from infra.raws.report import IngestReport
 from infra.workspace import open_workspace
 
 __all__ = ["take_in"]
-
-_SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".fit", ".fit.gz")
 
 
 def take_in(
@@ -45,6 +45,7 @@ def take_in(
                 paths,
                 transfer=transfer,
                 state_keys=workspace.profile.camera_state_keys,
+                description=repository_description(workspace.repository),
                 on_progress=partial(advance, "reading raws"),
             )
         workspace.ledger.add_observations(workspace.instrument, report.observations)
@@ -56,9 +57,11 @@ def _expanded(files: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in files:
         if path.is_dir():
-            inside = sorted(one for one in path.iterdir() if one.name.lower().endswith(_SUFFIXES))
+            inside = sorted(one for one in path.iterdir() if one.name.lower().endswith(RAW_SUFFIXES))
             if not inside:
-                raise UsageError(f"{path} holds no raw file", f"names of raws end in {', '.join(_SUFFIXES)}")
+                raise UsageError(
+                    f"{path} holds no raw file", f"names of raws end in {', '.join(RAW_SUFFIXES)}"
+                )
             found += inside
         elif path.is_file():
             found.append(path)

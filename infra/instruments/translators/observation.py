@@ -11,7 +11,7 @@ from infra.instruments.translators.latiss import LatissTranslator
 from infra.instruments.translators.rubin import RubinTranslator
 from infra.instruments.translators.simonyi import LsstCamTranslator, LsstComCamTranslator
 
-__all__ = ["EXPOSURE_PROPERTIES", "observation_info"]
+__all__ = ["EXPOSURE_PROPERTIES", "check_widths", "observation_info"]
 
 _TRANSLATORS: dict[str, type[RubinTranslator]] = {
     "LATISS": LatissTranslator,
@@ -71,7 +71,7 @@ def observation_info(
             subset=None if properties is None else _REQUIRED | properties,
             quiet=True,
         )
-        _check_widths(info)
+        check_widths(info)
     except RawRejected as error:
         raise RawRejected(f"{prefix}{error}") from error
     except (KeyError, TypeError, ValueError) as error:
@@ -81,7 +81,14 @@ def observation_info(
     return info
 
 
-def _check_widths(info: ObservationInfo) -> None:
+def check_widths(info: ObservationInfo) -> None:
+    """Check that the names of an exposure fit the Butler's columns.
+
+    Raises
+    ------
+    infra.errors.RawRejected
+        Naming the property that is too long.
+    """
     for name, width in _WIDTHS.items():
         value = getattr(info, name)
         if len(value) > width:
