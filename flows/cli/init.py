@@ -156,7 +156,7 @@ def _profile(instrument: str, description: "CameraDescription | None", profile: 
     if profile is None and description is not None:
         from infra.instruments.described.profile import profile_for
 
-        return profile_for(description, builtin_profile_path("generic")).encode()
+        return profile_for(description).encode()
     source = profile or builtin_profile_path(instrument)
     _refuse_other_instrument(source, load_profile(source).instrument, instrument)
     return source.read_bytes()

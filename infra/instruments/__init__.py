@@ -42,5 +42,7 @@ def camera(name: str) -> CameraModel:
     model = CAMERAS.get(name) or _described.get(name)
     if model is None:
         known = ", ".join((*CAMERAS, *_described))
-        raise UsageError(f"unknown instrument {name!r}", f"one of {known}")
+        raise UsageError(
+            f"unknown instrument {name!r}", f"one of {known}; calprod init --camera FILE describes any other"
+        )
     return model
