@@ -1,4 +1,4 @@
-"""The defects of a detector as a PipelineTask, made from combined images."""
+"""The defects of a detector as a PipelineTask, made from combined images, and their verification."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,10 +34,11 @@ from tasks.defects.algorithm import (
 from tasks.defects.run.config import DefectsConfig
 from tasks.defects.run.header import defects_header
 from tasks.defects.run.layout import layout_of_image
+from tasks.defects.run.verify_task import VerifyDefectsTask
 from tasks.defects.steps.model import ImageType
 from tasks.isr.defects import boxes_of_table
 
-__all__ = ["DefectsTask"]
+__all__ = ["DefectsTask", "VerifyDefectsTask"]
 
 _IMAGES: tuple[ImageType, ...] = ("bias", "dark", "flat")
 
