@@ -1,6 +1,6 @@
 """The photon transfer curve: gain, read noise and covariances of every amplifier from pairs of flats."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from infra.errors import CalprodError
 from infra.images import Metadata
@@ -41,6 +41,7 @@ def solve_curve(
     measurements: Iterable[PairMeasurement],
     settings: SolveSettings | None = None,
     metadata: Metadata | None = None,
+    overscan_variance: Mapping[str, float] | None = None,
 ) -> PhotonTransferCurve:
     """Fit the photon transfer curve of every amplifier.
 
@@ -52,6 +53,9 @@ def solve_curve(
         How to fit.
     metadata
         FITS cards of the product.
+    overscan_variance
+        What the subtraction of overscan levels adds to the variance of each amplifier, in units of its read
+        noise squared. It is taken out of the noise, and left in n² and the noise matrix.
 
     Returns
     -------
@@ -63,6 +67,11 @@ def solve_curve(
     CalprodError
         The measurements do not belong together, see `tasks.ptc.solve.assemble.assemble`, or fewer lags were
         measured than are to be fitted.
+
+    Notes
+    -----
+    cp_pipe's NOISE is √n² of pixels from which the medians of overscan rows and columns were subtracted; with
+    the overscans of LATISS that is 3 % more than the noise of the amplifier, which nominal values are of.
     """
     settings = settings or SolveSettings()
     pairs = assemble(measurements)
@@ -77,7 +86,9 @@ def solve_curve(
         matrix_side=pairs.matrix_side,
         fit_side=side,
         amplifiers=tuple(
-            solve_amplifier(name, series, pairs.reasons[name], settings)
+            solve_amplifier(
+                name, series, pairs.reasons[name], settings, (overscan_variance or {}).get(name, 0.0)
+            )
             for name, series in pairs.series.items()
         ),
         auxiliary=pairs.auxiliary,

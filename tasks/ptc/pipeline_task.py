@@ -127,8 +127,10 @@ class PairsTask(PipelineTask):
             There are fewer than two pairs.
         """
         sequence = self._measure(pairing, read, priors or Priors())
-        cards = curve_cards(sequence, pairing.unpaired, now())
-        curve = solve_curve(sequence.measurements, self.config.solve_settings(), cards)
+        cards = curve_cards(sequence, pairing.unpaired, edge=self.config.edge, created=now())
+        curve = solve_curve(
+            sequence.measurements, self.config.solve_settings(), cards, sequence.overscan_variance
+        )
         result = self.finish(sequence, curve)
         for one in curve.amplifiers:
             if one.reason is not None:

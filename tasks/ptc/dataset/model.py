@@ -78,7 +78,7 @@ class AmplifierCurve:
     gain_unadjusted: float
     """Gain before any adjustment to the flats' ratios (electron/adu)."""
     noise: float
-    """Read noise (electron)."""
+    """Read noise of the amplifier (electron), without what the subtraction of overscan levels adds."""
     noise_error: float
     """electron."""
     parameters: FloatArray

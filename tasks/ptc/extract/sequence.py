@@ -48,6 +48,8 @@ class Flat:
     """Where the amplifiers lie."""
     exposure: CorrectedExposure
     """Its pixels (adu), and in its header what signature removal measured."""
+    overscan_variance: Mapping[str, float] = field(default_factory=dict)
+    """What the subtraction of overscan levels added, in units of the read noise squared, by amplifier."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +80,8 @@ class MeasuredSequence:
     """Bins of the detector."""
     binned: tuple[BinnedExposure, ...]
     """Exposures within the range of means, in the same order."""
+    overscan_variance: Mapping[str, float] = field(default_factory=dict)
+    """What the subtraction of overscan levels added, in units of the read noise squared, by amplifier."""
 
 
 def measure_sequence(
@@ -106,11 +110,11 @@ def measure_sequence(
     inputs: list[CombineInput] = []
     binned: list[BinnedExposure] = []
     grid: BinGrid | None = None
-    place: tuple[str, DetectorLayout] | None = None
+    place: tuple[str, DetectorLayout, Mapping[str, float]] | None = None
     for pair in pairs:
         flats = (take(pair.first.exposure, 0), take(pair.second.exposure, 1))
         layout = flats[0].layout
-        place = flats[0].instrument, layout
+        place = flats[0].instrument, layout, flats[0].overscan_variance
         grid = grid or bin_grid(
             [one.image_box for one in layout.amplifiers],
             layout.image_shape,
@@ -137,7 +141,9 @@ def measure_sequence(
         del flats, flat
     if place is None or grid is None:
         raise ValueError("there is no pair to measure")
-    return MeasuredSequence(*place, tuple(measurements), tuple(inputs), grid, tuple(binned))
+    return MeasuredSequence(
+        *place[:2], tuple(measurements), tuple(inputs), grid, tuple(binned), overscan_variance=place[2]
+    )
 
 
 def _described(

@@ -14,7 +14,7 @@ from tasks.ptc.extract.sequence import BinnedExposure, MeasuredSequence
 from tasks.ptc.solve.binned_flat import BinGrid
 from tasks.ptc.solve.gain_ratio import AdjustedGains
 
-__all__ = ["PTC_TABLE", "UNPAIRED", "adjustment_cards", "binned_table", "curve_cards"]
+__all__ = ["EDGE", "PTC_TABLE", "UNPAIRED", "adjustment_cards", "binned_table", "curve_cards"]
 
 PTC_TABLE = TableKind(
     obstype="PTC",
@@ -23,6 +23,9 @@ PTC_TABLE = TableKind(
     calibcls="lsst.ip.isr.ptcDataset.PhotonTransferCurveDataset",
 )
 
+EDGE = "CALPROD PTC EDGE"
+"""Card with the width of the border of each amplifier that took no part (pixels)."""
+
 UNPAIRED = "CALPROD PTC UNPAIRED "
 """Beginning of the cards of exposures that are in no pair; the exposure ID follows."""
 
@@ -30,6 +33,7 @@ UNPAIRED = "CALPROD PTC UNPAIRED "
 def curve_cards(
     sequence: MeasuredSequence,
     unpaired: Sequence[UnpairedExposure],
+    edge: int,
     created: datetime,
 ) -> Metadata:
     """Cards of a photon transfer curve.
@@ -40,6 +44,8 @@ def curve_cards(
         What it was made from.
     unpaired
         Exposures that are in no pair: one card each, with the reason.
+    edge
+        Border of each amplifier that took no part (pixels).
     created
         Time of creation, with a time zone.
     """
@@ -50,7 +56,7 @@ def curve_cards(
         layout=sequence.layout,
         created=created,
     )
-    return cards | {f"{UNPAIRED}{one.exposure}": one.reason for one in unpaired}
+    return cards | {EDGE: edge} | {f"{UNPAIRED}{one.exposure}": one.reason for one in unpaired}
 
 
 def adjustment_cards(adjusted: AdjustedGains) -> Metadata:

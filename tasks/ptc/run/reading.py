@@ -16,6 +16,7 @@ from tasks.isr.steps import Purpose
 from tasks.isr.work import Workspace
 from tasks.ptc.extract.pairing import ExposurePair, FlatExposure, Pairing
 from tasks.ptc.extract.sequence import Flat
+from tasks.verification.noise import overscan_variance
 
 __all__ = ["ReadRaw", "check_pairs", "correct_flat", "flat_exposures", "read_raw_of"]
 
@@ -116,4 +117,5 @@ def correct_flat(
         dark_time=raw.dark_time,
         header={**raw.raw.primary_header, **priors.cards},
     )
-    return Flat(raw.raw.instrument, description, raw.raw.layout, exposure)
+    added = overscan_variance(raw.raw.layout) if steps.serial_overscan is not None else {}
+    return Flat(raw.raw.instrument, description, raw.raw.layout, exposure, added)

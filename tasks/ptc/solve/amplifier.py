@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +53,11 @@ class SolveSettings:
 
 
 def solve_amplifier(
-    name: str, series: AmplifierSeries, reasons: Sequence[str | None], settings: SolveSettings
+    name: str,
+    series: AmplifierSeries,
+    reasons: Sequence[str | None],
+    settings: SolveSettings,
+    overscan_variance: float = 0.0,
 ) -> AmplifierCurve:
     """Fit one amplifier.
 
@@ -67,6 +71,8 @@ def solve_amplifier(
         Why each pair tells nothing, or None, length n.
     settings
         How to fit.
+    overscan_variance
+        What the subtraction of overscan levels adds to the variance, in units of the read noise squared.
 
     Returns
     -------
@@ -77,7 +83,7 @@ def solve_amplifier(
     side = settings.fit_side or series.covariances.shape[1]
     try:
         usable = _usable(series, reasons, settings)
-        kept = find_outliers(series.means, series.variances, usable, settings.outliers)
+        kept = find_outliers(series.means, series.variances, usable, settings.outliers, _errors(series))
         _check_levels(series.means[kept])
         exponential = _exponential(series, kept)
         end, sampling = turnoff(series.means, kept)
@@ -94,7 +100,8 @@ def solve_amplifier(
             raise FitRefused(f"a gain of {gain:.3g} electron/adu is none that a CCD has")
     except FitRefused as refusal:
         return _bad(name, series, str(refusal), side)
-    return _curve(name, series, (kept, below), (exponential, full), (end, sampling), rolloff, side)
+    fitted = _curve(name, series, (kept, below), (exponential, full), (end, sampling), rolloff, side)
+    return _without_overscan(fitted, overscan_variance)
 
 
 def _usable(series: AmplifierSeries, reasons: Sequence[str | None], settings: SolveSettings) -> BoolArray:
@@ -200,20 +207,28 @@ def _curve(
         final_means=np.where(kept, series.means, np.nan),
         final_variances=np.where(kept, series.variances, np.nan),
         final_model_variances=np.where(kept, variances, np.nan),
-        remarks=_remarks(series, kept, noise / float(parameters[1]), float(parameters[2])),
     )
 
 
-def _remarks(series: AmplifierSeries, kept: BoolArray, noise: float, noise_squared: float) -> tuple[str, ...]:
-    """Remarks on a noise (adu) that looks odd."""
+def _without_overscan(curve: AmplifierCurve, overscan_variance: float) -> AmplifierCurve:
+    """Curve whose noise is the amplifier's own, with remarks on what is odd about it."""
+    factor = float(np.sqrt(1.0 + overscan_variance))
+    noise, noise_squared = curve.noise / factor, float(curve.parameters[2])
     remarks = []
     if noise_squared < 0:
         remarks.append(f"n² is negative ({noise_squared:.3g} electron²): the noise is the root of its size")
-    measured = series.overscan_noise[kept]
+    measured = curve.series.overscan_noise[curve.kept]
     measured = measured[np.isfinite(measured)]
-    if measured.size and not abs(noise / np.median(measured) - 1.0) <= NOISE_TOLERANCE:
-        remarks.append(f"fitted noise {noise:.3g} adu, in the overscan {np.median(measured):.3g} adu")
-    return tuple(remarks)
+    in_adu = noise / curve.gain
+    if measured.size and not abs(in_adu / np.median(measured) - 1.0) <= NOISE_TOLERANCE:
+        remarks.append(f"fitted noise {in_adu:.3g} adu, in the overscan {np.median(measured):.3g} adu")
+    return replace(curve, noise=noise, noise_error=curve.noise_error / factor, remarks=tuple(remarks))
+
+
+def _errors(series: AmplifierSeries) -> FloatArray:
+    """Give the standard errors of the variances (adu²), 0 where unknown."""
+    weights = series.sqrt_weights[:, 0, 0]
+    return np.divide(1.0, weights, out=np.zeros_like(weights), where=weights > 0)
 
 
 def _bad(name: str, series: AmplifierSeries, reason: str, side: int) -> AmplifierCurve:

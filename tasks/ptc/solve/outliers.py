@@ -21,7 +21,11 @@ _SAME_LEVEL = 0.01
 
 
 def find_outliers(
-    means: FloatArray, variances: FloatArray, usable: BoolArray, settings: OutlierSettings | None = None
+    means: FloatArray,
+    variances: FloatArray,
+    usable: BoolArray,
+    settings: OutlierSettings | None = None,
+    errors: FloatArray | None = None,
 ) -> BoolArray:
     """Which points follow the curve.
 
@@ -33,6 +37,8 @@ def find_outliers(
         Points to consider, shape (n,); all others are rejected.
     settings
         Limits.
+    errors
+        Standard errors of the variances (adu²), shape (n,); 0 throughout when None.
 
     Returns
     -------
@@ -48,14 +54,17 @@ def find_outliers(
     -----
     The rule of Rubin's cp_pipe. The first fit takes low signals only, lest the turnoff bend it. Residuals are
     compared with √variance, a limit that has no statistical meaning (the standard error of a variance v out
-    of N pixels is v √(2/N)) but has proved itself on images of a million pixels; on small images it is
-    narrower than the noise. Where the first kept point after rejected ones stands a long way above the last
-    kept one, it and all above it are rejected.
+    of N pixels is v √(2/N)) but has proved itself on images of a million pixels. On small images it would be
+    narrower than the noise, so the limit is never below as many standard errors. Where the first
+    kept point after rejected ones stands a long way above the last kept one, it and all above are rejected.
     """
     settings = settings or OutlierSettings()
     order = np.flatnonzero(usable)
     order = order[np.argsort(means[order], kind="stable")]
     mean, variance = means[order], np.maximum(variances[order], _LOWEST_VARIANCE)
+    scale = np.sqrt(variance)
+    if errors is not None:
+        scale = np.maximum(scale, errors[order])
     kept = np.ones(order.size, np.bool_)
     unit = 1.0
     if not settings.limits_in_adu and order.size:
@@ -66,7 +75,7 @@ def find_outliers(
         if np.count_nonzero(fitted) < 2:
             raise FitRefused(f"{np.count_nonzero(fitted)} usable pairs below {linear:.0f} adu, fewer than 2")
         model = exponential_variance(mean, fit_exponential_bounded(mean[fitted], variance[fitted]))
-        near = np.abs(variance - model) / np.sqrt(variance) < settings.n_sigma
+        near = np.abs(variance - model) / scale < settings.n_sigma
         near = _cut_at_jump(mean, near, settings.jump_limit * unit)
         unchanged = bool((near == kept).all())
         kept = fitted = near

@@ -1,0 +1,1 @@
+"""Numbers by which a photon transfer curve is judged."""
