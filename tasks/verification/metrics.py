@@ -14,6 +14,7 @@ from tasks.verification.model import (
     StatisticValues,
     calibration_type,
 )
+from tasks.verification.units import unit_of
 
 __all__ = ["AMPLIFIER_METRICS", "DETECTOR_METRICS", "PRODUCT_METRICS", "PRODUCT_DETECTOR_METRICS"]
 __all__ += ["Quantity", "metric_rows"]
@@ -29,78 +30,73 @@ class Quantity:
     """Value from the statistics of one amplifier or detector; NaN where one is missing."""
 
 
-def _statistic(name: str) -> Callable[[StatisticValues], float]:
-    return lambda values: values.get(name, math.nan)
+def _of(name: str, statistic: str) -> Quantity:
+    """Return a statistic as a metric, in its own unit."""
+    return Quantity(name, unit_of(statistic), lambda values: values.get(statistic, math.nan))
 
 
-def _ratio(above: str, below: str) -> Callable[[StatisticValues], float]:
+def _ratio(name: str, above: str, below: str) -> Quantity:
+    """Return the ratio of two statistics as a metric."""
+
     def measure(values: StatisticValues) -> float:
         denominator = values.get(below, math.nan)
         return values.get(above, math.nan) / denominator if denominator else math.nan
 
-    return measure
+    return Quantity(name, "", measure)
 
 
 _COMMON = (
-    Quantity("mean", "electron", _statistic("MEAN")),
-    Quantity("median", "electron", _statistic("MEDIAN")),
-    Quantity("noise", "electron", _statistic("NOISE")),
-    Quantity("noise_ratio", "", _ratio("NOISE", "EXPECTED_NOISE")),
+    _of("mean", "MEAN"),
+    _of("median", "MEDIAN"),
+    _of("noise", "NOISE"),
+    _ratio("noise_ratio", "NOISE", "EXPECTED_NOISE"),
 )
+_CLEANED = (_of("cr_mean", "CR_MEAN"), _of("cr_noise", "CR_NOISE"), _of("read_noise", "READ_NOISE_ADU"))
 
 AMPLIFIER_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
     {
-        "bias": (
-            *_COMMON,
-            Quantity("cr_mean", "electron", _statistic("CR_MEAN")),
-            Quantity("cr_noise", "electron", _statistic("CR_NOISE")),
-            Quantity("corner_mean", "electron", _statistic("AMP_CORNER")),
-            Quantity("read_noise", "adu", _statistic("READ_NOISE_ADU")),
-        ),
-        "dark": (
-            *_COMMON,
-            Quantity("cr_mean", "electron", _statistic("CR_MEAN")),
-            Quantity("cr_noise", "electron", _statistic("CR_NOISE")),
-            Quantity("read_noise", "adu", _statistic("READ_NOISE_ADU")),
-            Quantity("current", "electron/s", _statistic("DARK_CURRENT")),
-        ),
+        "bias": (*_COMMON, *_CLEANED, _of("corner_mean", "AMP_CORNER")),
+        "dark": (*_COMMON, *_CLEANED, _of("current", "DARK_CURRENT")),
         "flat": _COMMON,
+        "defects": (
+            _of("outliers", "STAT_OUTLIERS"),
+            _of("excess_outliers", "EXCESS_OUTLIERS"),
+            _ratio("noise_saved", "STDEV", "UNMASKED_STDEV"),
+        ),
     }
 )
 """Metrics of each amplifier of each exposure, by calibration."""
 
 DETECTOR_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
-    {
-        "flat": (
-            Quantity("detector_mean", "electron", _statistic("MEAN")),
-            Quantity("detector_scatter", "", _ratio("SCATTER", "MEAN")),
-        ),
-    }
+    {"flat": (_of("detector_mean", "MEAN"), _ratio("detector_scatter", "SCATTER", "MEAN"))}
 )
 """Metrics of each detector of each exposure, by calibration."""
-
 
 PRODUCT_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
     {
         "ptc": (
-            Quantity("gain", "electron/adu", _statistic("GAIN")),
-            Quantity("gain_ratio", "", _ratio("GAIN", "NOMINAL_GAIN")),
-            Quantity("read_noise", "electron", _statistic("READ_NOISE")),
-            Quantity("a00", "1/electron", _statistic("A00")),
-            Quantity("turnoff", "electron", _statistic("TURNOFF")),
-            Quantity("row_mean_variance_slope", "", _statistic("ROW_MEAN_VARIANCE_SLOPE")),
+            _of("gain", "GAIN"),
+            _ratio("gain_ratio", "GAIN", "NOMINAL_GAIN"),
+            _of("read_noise", "READ_NOISE"),
+            _of("a00", "A00"),
+            _of("turnoff", "TURNOFF"),
+            _of("chi_squared", "CHI_SQUARED"),
+            _of("row_mean_variance_slope", "ROW_MEAN_VARIANCE_SLOPE"),
         ),
         "linearizer": (
-            Quantity("max_residual", "", _statistic("MAX_RESIDUAL")),
-            Quantity("turnoff", "electron", _statistic("TURNOFF")),
+            _of("max_residual", "MAX_RESIDUAL"),
+            _of("held_out_residual", "HELD_OUT_RESIDUAL"),
+            _of("null_residual", "NULL_RESIDUAL"),
+            _of("turnoff", "TURNOFF"),
         ),
-        "crosstalk": (
-            Quantity("coefficient", "", _statistic("MAX_COEFFICIENT")),
-            Quantity("significant", "", _statistic("N_SIGNIFICANT")),
-        ),
+        "crosstalk": (_of("coefficient", "MAX_COEFFICIENT"), _of("significant", "N_SIGNIFICANT")),
         "defects": (
-            Quantity("fraction", "", _statistic("FRACTION")),
-            Quantity("pixels", "pixel", _statistic("N_DEFECT_PIXELS")),
+            _of("fraction", "FRACTION"),
+            _of("hot", "N_HOT"),
+            _of("cold", "N_COLD"),
+            _of("bad_columns", "N_BAD_COLUMNS"),
+            _of("new", "N_NEW"),
+            _of("gone", "N_GONE"),
         ),
     }
 )
@@ -108,8 +104,10 @@ PRODUCT_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
 
 PRODUCT_DETECTOR_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
     {
-        "crosstalk": (Quantity("detector_significant", "", _statistic("N_SIGNIFICANT")),),
-        "defects": (Quantity("detector_fraction", "", _statistic("FRACTION")),),
+        "ptc": (_of("bad_amplifiers", "N_BAD"),),
+        "linearizer": (_of("light_residual", "LIGHT_RESIDUAL"), _of("lamp_scatter", "LAMP_SCATTER")),
+        "crosstalk": (_of("detector_significant", "N_SIGNIFICANT"),),
+        "defects": (_of("detector_fraction", "FRACTION"),),
     }
 )
 """Metrics of the calibration itself for a whole detector, by calibration."""

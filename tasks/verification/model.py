@@ -74,6 +74,8 @@ class TestResult(Plain):
     """Amplifier name; None for a test of a whole detector or more."""
     test: str
     """Name of the test, such as ``NOISE``."""
+    statistic: str = ""
+    """Statistic the test compares, such as ``CR_NOISE``; empty when it compares none."""
     outcome: Outcome
     """What the test says."""
     value: Number | None = None

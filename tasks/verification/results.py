@@ -67,6 +67,7 @@ def test_result(
         detector=record.detector if record else None,
         amplifier=amplifier,
         test=test.test,
+        statistic=test.statistic,
         outcome=rule.outcome,
         value=rule.value,
         lower_limit=rule.lower_limit,

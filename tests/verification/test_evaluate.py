@@ -51,6 +51,7 @@ def test_failure_carries_everything_a_reader_needs() -> None:
         "detector": 0,
         "amplifier": "C12",
         "test": "NOISE",
+        "statistic": "NOISE",
         "outcome": "fail",
         "value": 9.0,
         "lower_limit": 0.95 * READ_NOISE,

@@ -1,0 +1,54 @@
+"""The unit of every statistic that verification measures, by name: one table for metrics and reports.
+
+A name means one thing whatever it is measured of. One that is not here is a ratio or a count.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+__all__ = ["UNITS", "unit_of"]
+
+UNITS: Mapping[str, str] = MappingProxyType(
+    {
+        # residuals of exposures
+        "MEAN": "electron",
+        "MEDIAN": "electron",
+        "NOISE": "electron",
+        "CR_MEAN": "electron",
+        "CR_NOISE": "electron",
+        "AMP_CORNER": "electron",
+        "SCATTER": "electron",
+        "EXPECTED_NOISE": "electron",
+        "READ_NOISE_ADU": "adu",
+        "DARK_CURRENT": "electron/s",
+        "STDEV": "electron",
+        "MIN": "electron",
+        "MAX": "electron",
+        # photon transfer curve
+        "GAIN": "electron/adu",
+        "GAIN_ERROR": "electron/adu",
+        "GAIN_UNADJUSTED": "electron/adu",
+        "NOMINAL_GAIN": "electron/adu",
+        "PAIR_GAIN": "electron/adu",
+        "HELD_OUT_GAIN": "electron/adu",
+        "READ_NOISE": "electron",
+        "READ_NOISE_ERROR": "electron",
+        "NOMINAL_READ_NOISE": "electron",
+        "OVERSCAN_NOISE": "electron",
+        "TURNOFF": "electron",
+        "TURNOFF_ADU": "adu",
+        "MAX_SIGNAL": "electron",
+        "A00": "1/electron",
+        "A00_ERROR": "1/electron",
+        "A10": "1/electron",
+        "A01": "1/electron",
+        # linearity
+        "RESIDUAL_LEVEL": "adu",
+    }
+)
+"""Unit by name of the statistic; that of a statistic with ``UNMASKED_`` before is the same."""
+
+
+def unit_of(statistic: str) -> str:
+    """Return the unit of a statistic, empty for a ratio or a count."""
+    return UNITS.get(statistic.removeprefix("UNMASKED_"), "")
