@@ -45,7 +45,6 @@ from tasks.verification.quantum import (
     group_of,
     input_exposures,
     peeked,
-    read_candidate,
     residual_table,
 )
 
@@ -54,25 +53,29 @@ __all__ = ["VerifyDefectsTask"]
 _KINDS: tuple[ImageType, ...] = get_args(ImageType.__value__)
 
 
-def _former_map(
+def _map_and_former(
     dataset_type: DatasetType, registry: Registry, data_id: DataCoordinate, collections: Sequence[str]
 ) -> Iterable[DatasetRef]:
-    """Find the map that would be used without the one under test: the second in the order of the search."""
+    """Find the map under test, the first in the order of the search, and the newest of the others."""
     found = registry.findDataset(dataset_type, data_id, collections=collections)
+    if found is None:
+        return []
     refs = registry.queryDatasets(dataset_type, dataId=data_id, collections=collections, findFirst=False)
-    others = {ref.id: ref for ref in refs if found is not None and ref.id != found.id}
+    others = {ref.id: ref for ref in refs if ref.id != found.id}
     # Names of RUNs end with the time they were made.
-    return sorted(others.values(), key=lambda ref: ref.run)[-1:]
+    return [found, *sorted(others.values(), key=lambda ref: ref.run)[-1:]]
 
 
 class VerifyDefectsConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
     """Exposures, the map under test and the one before it in, statistics and residuals out."""
 
     raws = raws_input("Bias, dark and flat exposures: the inputs of the map and others.")
-    defects = replace(optional_table("defects", "The defects under test."), minimum=1)
-    former = replace(
-        optional_table("defects", "The defects in use until now, if there are any."),
-        lookupFunction=_former_map,
+    # One dataset type cannot have two connections.
+    maps = replace(
+        optional_table("defects", "The defects under test, and those in use until now, if there are any."),
+        minimum=1,
+        multiple=True,
+        lookupFunction=_map_and_former,
     )
     crosstalk = optional_table("crosstalk", "Crosstalk to subtract.")
     bias = optional_calibration("biasBootstrap", "Bias to subtract.")
@@ -114,8 +117,16 @@ class VerifyDefectsTask(VerificationTask):
         outputRefs: OutputQuantizedConnection,  # noqa: N803
     ) -> None:
         """Read the maps, the images to remove and, one at a time, the raws."""
-        table, priors = read_candidate(butlerQC, inputRefs, "defects", read_priors(butlerQC, inputRefs))
-        former = butlerQC.get(inputRefs.former) if hasattr(inputRefs, "former") else None
+        read = read_priors(butlerQC, inputRefs)
+        # A graph does not keep the order of the search; the map under test is the one made last.
+        maps = sorted(
+            ((butlerQC.get(ref), ref) for ref in inputRefs.maps),
+            key=lambda one: str(one[0].meta.get("CALIB_CREATION_DATETIME", "")),
+            reverse=True,
+        )
+        table, ref = maps[0]
+        former = maps[1][0] if len(maps) > 1 else None
+        priors = Priors(read.calibrations, read.cards, {**read.uuids, "defects": str(ref.id)})
         flats = {
             str(ref.dataId["physical_filter"]): calibration_image(butlerQC.get(ref))
             for ref in getattr(inputRefs, "flats", ())
@@ -123,7 +134,7 @@ class VerifyDefectsTask(VerificationTask):
         handles = butlerQC.get(inputRefs.raws)
         if not handles:
             raise NoWorkFound("there are no raws to verify with")
-        result = self.verify(raw_inputs(handles), priors, cast(Table, table), flats, former)
+        result = self.verify(raw_inputs(handles), priors, table, flats, former)
         butlerQC.put(result, outputRefs)
 
     def verify(
