@@ -12,12 +12,21 @@ from infra.errors import CalprodError
 from infra.images import Metadata, Unit
 from infra.instruments.layout import DetectorLayout
 
-__all__ = ["CLIPPED_MEAN_INFLATION", "CrosstalkMatrix", "matrix_from_table", "matrix_to_table"]
+__all__ = [
+    "CLIPPED_MEAN_INFLATION",
+    "ERROR_FACTOR",
+    "CrosstalkMatrix",
+    "matrix_from_table",
+    "matrix_to_table",
+]
 
 type FloatMatrix = npt.NDArray[np.float64]
 
 CLIPPED_MEAN_INFLATION = 1.3
 """Standard error of an iteratively clipped mean, relative to the scatter over the root of the count."""
+
+ERROR_FACTOR = "CALPROD CROSSTALK ERROR FACTOR"
+"""Card, our own: standard error of a coefficient, relative to its scatter over the root of the count."""
 
 _CARDS: Metadata = {
     "OBSTYPE": "CROSSTALK",
@@ -84,8 +93,16 @@ class CrosstalkMatrix:
         -----
         Rubin's error over the root of the count is too small: a mean clipped at two sigma about the median,
         up to three times, scatters 1.3 times as much (1.24 for 3000 Gaussian measurements, 1.33 for 100).
+        And the pixels of one source share the noise of their overscans and the structure of the bias. A
+        matrix measured here says in its header by how much this raises the error.
         """
-        return CLIPPED_MEAN_INFLATION * self.errors / np.sqrt(np.maximum(self.counts, 1))
+        return self.error_factor * self.errors / np.sqrt(np.maximum(self.counts, 1))
+
+    @property
+    def error_factor(self) -> float:
+        """Standard error of a coefficient, relative to its scatter over the root of the count."""
+        factor = self.metadata.get(ERROR_FACTOR)
+        return float(factor) if isinstance(factor, int | float) else CLIPPED_MEAN_INFLATION
 
     @property
     def significance(self) -> FloatMatrix:

@@ -1,11 +1,11 @@
 """Ratios of the signals of two amplifiers in the pixels read at the same moment, from one exposure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter1d
+from scipy.ndimage import label, maximum_filter1d
 
 from infra.errors import CalprodError
 from infra.images import CorrectedExposure, MaskPlane
@@ -46,6 +46,8 @@ class CrosstalkRatios:
     """Signal of the pixels of a source, background included, by source, in the order of the ratios."""
     exposure: int | None = None
     """Exposure ID."""
+    sources: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
+    """Number of the source that each pixel belongs to, by amplifier; without it all belong to one."""
 
     def to_plain(self, detector: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return ratios and fluxes as nested dictionaries, the form of cpCrosstalkRatio and crosstalkFluxes.
@@ -140,15 +142,19 @@ def extract_ratios(
     telling = np.where(usable & ~near, contrast, np.float32(np.nan))
     targets = {one.name: _as_read(telling, one) for one in layout.amplifiers}
     ratios: dict[tuple[str, str], FloatArray] = {}
+    sources: dict[str, npt.NDArray[np.int32]] = {}
+    numbers, _ = label(detected)
     fluxes: dict[str, FloatArray] = {}
     for source in layout.amplifiers:
         chosen = _as_read(detected & usable, source)
         fluxes[source.name] = _as_read(image, source)[chosen]
+        sources[source.name] = np.asarray(_as_read(numbers, source)[chosen], np.int32)
         signal = _as_read(contrast, source)[chosen]
         for name, target in targets.items():
             if name != source.name:
                 ratios[name, source.name] = np.asarray(target[chosen] / signal, np.float32)
-    return CrosstalkRatios(tuple(one.name for one in layout.amplifiers), ratios, fluxes, exposure_id)
+    names = tuple(one.name for one in layout.amplifiers)
+    return CrosstalkRatios(names, ratios, fluxes, exposure_id, sources)
 
 
 def _as_read[T: np.generic](image: npt.NDArray[T], amplifier: AmplifierLayout) -> npt.NDArray[T]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -11,12 +11,13 @@ import numpy.typing as npt
 from infra.errors import CalprodError
 from infra.images import Metadata, Unit
 from tasks.combine.clipping import IQR_TO_SIGMA, clipped_variance_factor
+from tasks.crosstalk.steps.correlation import Spread, correlation_factor, spread_of
 from tasks.crosstalk.steps.extraction import CrosstalkRatios
-from tasks.isr.crosstalk_matrix import CLIPPED_MEAN_INFLATION, CrosstalkMatrix
+from tasks.isr.crosstalk_matrix import CLIPPED_MEAN_INFLATION, ERROR_FACTOR, CrosstalkMatrix
 
 __all__ = ["CrosstalkSolution", "SolveSettings", "solve_crosstalk"]
 
-type Sample = npt.NDArray[np.float64]
+type Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,20 @@ class CrosstalkSolution:
     """Pairs without a measurement, and exposures that had to be left out for a pair."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sample:
+    """Measurements of one pair of amplifiers."""
+
+    ratios: Values
+    fluxes: Values
+    groups: npt.NDArray[np.int64]
+    """Number of the source that each belongs to."""
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> "_Sample":
+        """Return some of them."""
+        return _Sample(self.ratios[chosen], self.fluxes[chosen], self.groups[chosen])
+
+
 @dataclass(frozen=True, slots=True)
 class _Coefficient:
     """One element of the matrix."""
@@ -60,6 +75,7 @@ class _Coefficient:
     error: float = math.nan
     quadratic_error: float = 0.0
     count: int = 0
+    spread: Spread = field(default_factory=Spread)
 
 
 def solve_crosstalk(
@@ -100,7 +116,8 @@ def solve_crosstalk(
     Rubin cp_pipe: ratios of 1 and more are discarded; passes keep ``|r − median| < 2 · 0.7413 · IQR`` and end
     when all or none would be kept; the coefficient is the mean. Its scatter is corrected for the clip by
     √F(2) = 1.1368. Rubin compares the coefficient with this over the root of the count. The mean scatters 1.3
-    times as much, and one in fifty pairs without crosstalk would pass; here the true error is taken. With
+    times as much, and more where the pixels of one source have noise in common (`correlation_factor`); one in
+    fifty pairs without crosstalk, or far more, would pass. Here the true error is taken. With
     ``flux_order`` 1, r = c + q·flux is fitted, and both errors are those of the fit times the root of the
     number of measurements, so that they are used in the same way.
     """
@@ -117,9 +134,9 @@ def solve_crosstalk(
         for j, target in enumerate(names):
             if i == j:
                 continue
-            ratios, fluxes, lost = _gather(exposures, target, source)
+            sample, lost = _gather(exposures, target, source)
             warnings += lost
-            values[i][j] = _coefficient(ratios, fluxes, settings)
+            values[i][j] = _coefficient(sample, settings)
             if (count := values[i][j].count) < settings.fewest:
                 number = f"only {count} measurements" if count else "no measurement"
                 warnings.append(f"{number} of the crosstalk from {source} to {target}")
@@ -129,9 +146,10 @@ def solve_crosstalk(
     }
     counts = np.array([[one.count for one in row] for row in values], np.int64)
     linear, error = matrices["linear"], matrices["error"]
+    factor = CLIPPED_MEAN_INFLATION * correlation_factor(one.spread for row in values for one in row)
     limit = settings.significance * error
     if not settings.per_measurement:
-        limit = limit * CLIPPED_MEAN_INFLATION / np.sqrt(np.maximum(counts, 1))
+        limit = limit * factor / np.sqrt(np.maximum(counts, 1))
     valid = np.isfinite(limit) & (np.abs(linear) > limit)
     if settings.drop_insignificant:
         linear, error = np.where(valid, linear, 0.0), np.where(valid, error, np.nan)
@@ -145,16 +163,15 @@ def solve_crosstalk(
         quadratic_errors=matrices["quadratic_error"],
         unit=unit,
         gains=np.zeros(n) if gains is None else np.array([gains.get(name, 0.0) for name in names]),
-        metadata=dict(metadata or {}),
+        metadata={**(metadata or {}), ERROR_FACTOR: factor},
     )
     return CrosstalkSolution(matrix, tuple(warnings))
 
 
-def _gather(
-    exposures: Sequence[CrosstalkRatios], target: str, source: str
-) -> tuple[Sample, Sample, list[str]]:
-    """Ratios and fluxes of a pair over all exposures, and what had to be left out."""
-    ratios, fluxes, lost = [np.empty(0)], [np.empty(0)], []
+def _gather(exposures: Sequence[CrosstalkRatios], target: str, source: str) -> tuple[_Sample, list[str]]:
+    """Measurements of a pair over all exposures, and what had to be left out."""
+    ratios, fluxes, groups, lost = [np.empty(0)], [np.empty(0)], [np.empty(0, np.int64)], []
+    first = 0
     for index, one in enumerate(exposures):
         ratio, flux = one.ratios.get((target, source)), one.fluxes.get(source)
         if ratio is None or flux is None or ratio.size != flux.size:
@@ -163,21 +180,24 @@ def _gather(
             continue
         ratios.append(np.asarray(ratio, np.float64))
         fluxes.append(np.asarray(flux, np.float64))
-    return np.concatenate(ratios), np.concatenate(fluxes), lost
+        numbers = one.sources.get(source, np.zeros(ratio.size, np.int32))
+        groups.append(first + numbers.astype(np.int64))
+        first += int(numbers.max(initial=0)) + 1
+    return _Sample(np.concatenate(ratios), np.concatenate(fluxes), np.concatenate(groups)), lost
 
 
-def _coefficient(ratios: Sample, fluxes: Sample, settings: SolveSettings) -> _Coefficient:
+def _coefficient(sample: _Sample, settings: SolveSettings) -> _Coefficient:
     """Clip a sample, and take its mean or its straight line."""
-    possible = np.abs(ratios) < 1.0  # and so finite
-    ratios, fluxes = ratios[possible], fluxes[possible]
+    sample = sample.where(np.abs(sample.ratios) < 1.0)  # and so finite
     for _ in range(settings.n_iterations):
-        if ratios.size == 0:
+        if sample.ratios.size == 0:
             return _Coefficient()
-        first, median, third = np.percentile(ratios, (25, 50, 75))
-        kept = np.abs(ratios - median) < settings.n_sigma * IQR_TO_SIGMA * (third - first)
+        first, median, third = np.percentile(sample.ratios, (25, 50, 75))
+        kept = np.abs(sample.ratios - median) < settings.n_sigma * IQR_TO_SIGMA * (third - first)
         if kept.all() or not kept.any():
             break
-        ratios, fluxes = ratios[kept], fluxes[kept]
+        sample = sample.where(kept)
+    ratios, fluxes = sample.ratios, sample.fluxes
     if ratios.size < max(settings.fewest, 1):
         return _Coefficient(count=ratios.size)
     correction = math.sqrt(clipped_variance_factor(settings.n_sigma))
@@ -185,16 +205,18 @@ def _coefficient(ratios: Sample, fluxes: Sample, settings: SolveSettings) -> _Co
     if line is None:
         mean = float(ratios.mean())
         error = float(ratios.std()) * correction if ratios.size > 1 else math.nan
-        found = _Coefficient(mean, 0.0, error, 0.0, ratios.size)
+        spread = spread_of(ratios - mean, sample.groups)
+        found = _Coefficient(mean, 0.0, error, 0.0, ratios.size, spread)
     else:
         c, q, error_c, error_q = line
-        found = _Coefficient(c, q, error_c * correction, error_q * correction, ratios.size)
+        spread = spread_of(ratios - c - q * fluxes, sample.groups)
+        found = _Coefficient(c, q, error_c * correction, error_q * correction, ratios.size, spread)
     if settings.reject_negative and found.linear < 0:
-        return _Coefficient(0.0, found.quadratic, found.error, found.quadratic_error, found.count)
+        return replace(found, linear=0.0)
     return found
 
 
-def _line(ratios: Sample, fluxes: Sample) -> tuple[float, float, float, float] | None:
+def _line(ratios: Values, fluxes: Values) -> tuple[float, float, float, float] | None:
     """Intercept and slope, and their errors for one measurement; None where the fluxes allow no line."""
     spread = float(fluxes.std())
     if ratios.size < 3 or not spread > 0:
