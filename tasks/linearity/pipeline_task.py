@@ -1,10 +1,13 @@
 """The linearizer as a PipelineTask, and its verification."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from astropy.table import Table
 from lsst.daf.butler import DatasetRef
+from lsst.pex.config import RangeField
 from lsst.pipe.base import (
     InputQuantizedConnection,
     OutputQuantizedConnection,
@@ -18,15 +21,39 @@ from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a modul
 
 from infra.errors import CalprodError, UsageError
 from infra.instruments import camera
-from infra.instruments.layout import Box
+from infra.instruments.layout import Box, DetectorLayout
 from infra.ledger.clock import now
-from tasks.combine.connections import table_output
-from tasks.linearity.algorithm import linearizer_to_table, pairs_of_curve, ramp_of_curve, solve_linearity
+from tasks.combine.connections import (
+    optional_calibration,
+    optional_table,
+    raws_input,
+    statistics_output,
+    table_output,
+)
+from tasks.combine.pipeline_task import corrected
+from tasks.combine.priors import Priors
+from tasks.combine.raw_inputs import RawInput
+from tasks.isr.steps import Purpose
+from tasks.isr.work import Workspace
+from tasks.linearity.algorithm import (
+    linearizer_from_table,
+    linearizer_to_table,
+    pairs_of_curve,
+    ramp_of_curve,
+    solve_linearity,
+)
+from tasks.linearity.checking.flats import Flats
 from tasks.linearity.inputs.binned import binned_images
 from tasks.linearity.inputs.config import SolveConfig
 from tasks.linearity.inputs.header import linearizer_cards
+from tasks.linearity.verify import measure_linearity
+from tasks.verification.pipeline_task import (
+    ProductMeasurement,
+    ProductVerificationConfig,
+    ProductVerificationTask,
+)
 
-__all__ = ["LinearizerConfig", "LinearizerTask"]
+__all__ = ["LinearizerConfig", "LinearizerTask", "VerifyLinearizerConfig", "VerifyLinearizerTask"]
 
 _DIMENSIONS = ("instrument", "detector")
 
@@ -156,6 +183,66 @@ class LinearizerTask(PipelineTask):
             len(pairs),
         )
         return Struct(output=linearizer_to_table(linearizer))
+
+
+class VerifyLinearizerConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
+    """Flats and the linearizer under test in, statistics out."""
+
+    raws = raws_input("Flats at many levels, of one filter: those the linearizer was made from, and others.")
+    linearizer = connection.PrerequisiteInput(
+        doc="The linearizer under test.",
+        name="linearizer",
+        storageClass="AstropyTable",
+        dimensions=_DIMENSIONS,
+        isCalibration=True,
+    )
+    crosstalk = optional_table("crosstalk", "Crosstalk to correct for.")
+    defects = optional_table("defects", "Defects to mask.")
+    bias = optional_calibration("biasBootstrap", "Bias (adu) to subtract, for a camera without overscan.")
+    statistics = statistics_output("verifyLinearizerStatistics")
+
+
+class VerifyLinearizerConfig(
+    PipelineTaskConfig, ProductVerificationConfig, pipelineConnections=VerifyLinearizerConnections
+):
+    """Settings of the verification of a linearizer."""
+
+    minimum_level = RangeField(
+        dtype=float,
+        default=1000.0,
+        min=0.0,
+        doc="Lowest level that is judged (adu): below, the zero level matters more than linearity.",
+    )
+
+
+class VerifyLinearizerTask(ProductVerificationTask):
+    """Linearise flats and measure whether they follow the light; see `tasks.linearity.verify`."""
+
+    ConfigClass = VerifyLinearizerConfig
+    _DefaultName: ClassVar[str] = "verifyLinearizer"
+    candidate: ClassVar[str] = "linearizer"
+    purpose: ClassVar[Purpose] = "verifyLinearizer"
+
+    def measure(
+        self, raws: Iterator[RawInput], priors: Priors, candidate: Table, layout: DetectorLayout
+    ) -> ProductMeasurement:
+        """Correct every raw with the linearizer, keep its levels, and judge them together.
+
+        Raises
+        ------
+        CalprodError
+            The linearizer has an amplifier that the detector has not, or there is no flat.
+        """
+        linearizer = linearizer_from_table(candidate)
+        flats, workspace = Flats(linearizer, layout, self.config.header_keys), Workspace()
+        for raw in raws:
+            steps = replace(self.steps(raw), make_variance=False)
+            flats.add(raw, corrected(raw, steps, priors.calibrations, workspace))
+            self.log.verbose("measured exposure %d of detector %d", raw.exposure, raw.detector)
+        measured = measure_linearity(linearizer, flats.levels(), minimum_level=self.config.minimum_level)
+        return ProductMeasurement(
+            measured.amplifiers, measured.detector, measured.problems, flats.records(measured)
+        )
 
 
 def _boxes(instrument: str, detector: int) -> dict[str, Box]:

@@ -7,12 +7,13 @@ import numpy.typing as npt
 
 from tasks.isr.akima import interpolate_akima
 from tasks.isr.linearity import LinearityCorrection
+from tasks.linearity.fitting.node_choice import fit_chosen_nodes
 from tasks.linearity.fitting.nodes import distinct_levels, node_positions, supported_nodes
 from tasks.linearity.fitting.ramp import DetectorRamp
 from tasks.linearity.fitting.record import Solution
 from tasks.linearity.fitting.reference import BinnedImages, choose_reference, reference_levels
 from tasks.linearity.fitting.spline import corrected_light, spline_data
-from tasks.linearity.fitting.spline_fit import SplineFit, fit_spline
+from tasks.linearity.fitting.spline_fit import SplineFit
 from tasks.linearity.fitting.spline_model import SplineSettings
 from tasks.linearity.fitting.turnoff import Turnoff
 
@@ -179,7 +180,7 @@ def _fitted(
     n_levels, n_needed = distinct_levels(levels[used]).size, nodes.size + n_groups + int(settings.fit_offset)
     if n_levels <= n_needed:
         return f"{n_levels} usable levels for a spline of {nodes.size} nodes, {n_needed + 1} are needed"
-    fit = fit_spline(
+    fit = fit_chosen_nodes(
         spline_data(ramp, light, levels, used, nodes, ptc_turnoff), settings, turnoff.value, n_outer
     )
     if not np.isfinite(fit.parameters.values).all():

@@ -5,10 +5,11 @@ import numpy.typing as npt
 
 from tasks.isr.akima import interpolate_akima
 from tasks.isr.linearity import LinearityCorrection
+from tasks.linearity.fitting.node_choice import fit_chosen_nodes
 from tasks.linearity.fitting.nodes import distinct_levels, supported_nodes
 from tasks.linearity.fitting.ramp import AmplifierRamp, DetectorRamp
 from tasks.linearity.fitting.record import Solution
-from tasks.linearity.fitting.spline_fit import SplineFit, fit_spline
+from tasks.linearity.fitting.spline_fit import SplineFit
 from tasks.linearity.fitting.spline_model import SplineData, SplineSettings
 from tasks.linearity.fitting.turnoff import Turnoff
 
@@ -54,8 +55,8 @@ def solve_spline(
     if n_levels <= supported.size:
         return f"{n_levels} distinct levels for a spline, {supported.size + 1} are needed"
     data = spline_data(ramp, ramp.light, y, used, supported, amplifier.turnoff)
-    fit = fit_spline(data, settings, turnoff.value)
-    values = interpolate_akima(nodes, supported, fit.parameters.values)
+    fit = fit_chosen_nodes(data, settings, turnoff.value)
+    values = interpolate_akima(nodes, fit.nodes, fit.parameters.values)
     coefficients = np.concatenate([nodes, values])
     if not np.isfinite(coefficients).all():
         return "the fit of the spline does not converge"

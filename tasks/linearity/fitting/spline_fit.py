@@ -34,6 +34,8 @@ class SplineFit:
     """Points that were not rejected, shape (n,)."""
     reduced_chi_squared: float
     """Of the good points; near 1 if the weights are the inverse errors."""
+    deviations: FloatArray
+    """Weighted residuals of all points, shape (n,)."""
 
 
 def fit_spline(data: SplineData, settings: SplineSettings, turnoff: float, n_outer: int = 1) -> SplineFit:
@@ -96,7 +98,8 @@ def _fit_once(data: SplineData, settings: SplineSettings, turnoff: float) -> Spl
     freedom = int(np.count_nonzero(good)) - model.n_slopes - model.n_nuisance
     # The node values count too, which Rubin's degrees of freedom leave out; one is the constraint's.
     freedom -= model.n_values - 1
-    points = model.points(parameters)[good]
+    deviations = model.points(parameters)
+    points = deviations[good]
     chi_squared = float((points**2).sum() / freedom) if freedom > 0 else np.nan
     errors = np.full(model.n_parameters, np.nan)
     if covariance is not None:
@@ -108,6 +111,7 @@ def _fit_once(data: SplineData, settings: SplineSettings, turnoff: float) -> Spl
         np.concatenate([[0.0], errors]),
         good,
         chi_squared,
+        deviations,
     )
 
 
