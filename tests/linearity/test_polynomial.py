@@ -55,18 +55,21 @@ def quadratic_ramp(seed=None, q=1e-7, n=60, pixels=500_000, gain=1.0):
     return time, linear, level
 
 
-@pytest.mark.parametrize(("kind", "limit"), [("Squared", 1e-4), ("Polynomial", 2e-5), ("LookupTable", 2e-5)])
+@pytest.mark.parametrize(("kind", "limit"), [("Squared", 3e-5), ("Polynomial", 2e-5), ("LookupTable", 2e-5)])
 def test_an_injected_loss_of_one_percent_is_gone(kind, limit):
-    """Solved with noise, applied to exact levels; Squared itself leaves 2 q² T², 1.6e-4 before its line."""
+    """Solved with noise, applied to exact levels.
+
+    The first order, which Rubin's Squared takes, leaves 2 q² T²: 1.6e-4 before its line, 7e-5 beside it.
+    """
     time, linear, level = quadratic_ramp(seed=3)
     linearizer = solve(time, level, kind, maximum=120_000.0)
     exact = quadratic_ramp()[2]
     ratio = linearized(exact, linearizer.correction("C10")) / linear
     assert np.ptp(exact / linear) > 8e-3
     assert np.ptp(ratio) / 2 < limit
-    # Noise of the ramp, 4.5e-5 of the lowest level, 3e-6 of the highest: 4 sigma; and what Squared leaves.
+    # Noise of the ramp, 4.5e-5 of the lowest level, 3e-6 of the highest: 4 sigma; and what the kind leaves.
     one = linearizer.amplifiers[0]
-    noise = 4 / np.sqrt(level * 1_000_000) + (2e-4 if kind == "Squared" else limit)
+    noise = 4 / np.sqrt(level * 1_000_000) + (6e-5 if kind == "Squared" else limit)
     assert (np.abs(one.residuals / level) < noise)[one.mask].all()
     assert one.mask[1:].all()
 
@@ -118,7 +121,9 @@ def test_the_errors_are_those_of_the_scatter_over_seeds():
 def test_the_mean_squared_coefficient_is_the_injected_one():
     found = np.array(
         [
-            solve(*quadratic_ramp(seed)[::2], "Squared", maximum=1.2e5).amplifiers[0].coefficients[0]
+            solve(*quadratic_ramp(seed)[::2], "Squared", maximum=1.2e5, inversion="first order")
+            .amplifiers[0]
+            .coefficients[0]
             for seed in range(20)
         ]
     )

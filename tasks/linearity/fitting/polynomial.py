@@ -16,6 +16,9 @@ __all__ = ["PolynomialSettings", "lookup_row", "solve_polynomial"]
 
 type FloatArray = npt.NDArray[np.float64]
 
+_N_LEVELS = 100
+"""Levels at which the Squared correction is compared with the polynomial."""
+
 _FARTHEST = 5.0
 """Points farther from the line than this many √y are left out."""
 
@@ -31,7 +34,7 @@ class PolynomialSettings:
     maximum: float = 20_000.0
     """Levels must be below this (adu); 120000 in Rubin's LATISS pipelines."""
     inversion: Literal["series", "first order"] = "series"
-    """How the measured polynomial is turned round into the Polynomial correction, see `solve_polynomial`."""
+    """How the measured polynomial is turned round into the correction, see `solve_polynomial`."""
     n_table: int = 2**18
     """Entries of a row of the lookup table: one for each number of an 18-bit converter."""
 
@@ -74,8 +77,8 @@ def solve_polynomial(
 
     Those q_j invert p to first order only: a loss of 1 % at the top leaves 2e-4. The correction of the
     Polynomial kind therefore takes the series of the inverse function to the order at hand,
-    q₃ = 2 q₂² − p₃ / p₁³ and so on, unless ``inversion`` asks for the first order. The lookup table is
-    inverted exactly.
+    q₃ = 2 q₂² − p₃ / p₁³ and so on, unless ``inversion`` asks for the first order. That of the Squared kind
+    then leaves the least of the non-linearity over the range fitted. The lookup table is inverted exactly.
     """
     y, light = amplifier.ordinate, ramp.light
     mask = np.isfinite(light) & (ramp.group_of_point >= 0) & np.isfinite(y)
@@ -98,12 +101,25 @@ def solve_polynomial(
     first_order = -p[2:] / p[1] ** powers
     coefficients = first_order[:1]
     table_row = None
-    if kind == "Polynomial":
+    if kind == "Squared" and settings.inversion == "series":
+        coefficients = np.array([_best_square(p, float(ideal[near].max()))])
+    elif kind == "Polynomial":
         coefficients = inverse_series(first_order) if settings.inversion == "series" else first_order
     elif kind == "LookupTable":
         coefficients, table_row = np.array([float(row), 0.0]), lookup_row(p, settings.n_table)
     correction = LinearityCorrection(kind, coefficients, table_row)
     return Solution(correction, near, p, fit.errors, fit.reduced_chi_squared)
+
+
+def _best_square(p: FloatArray, highest: float) -> float:
+    """Coefficient q for which y + q y² is most nearly proportional to the linear level T, y = p(t)."""
+    t = np.linspace(0.0, (highest - p[0]) / p[1] if p[1] else highest, _N_LEVELS + 1)[1:]
+    linear, y = p[1] * t, np.polynomial.polynomial.polyval(t, p) - p[0]
+    # Least squares of (y + q y²) / T − s in q and s.
+    (q, _), *_rest = np.linalg.lstsq(
+        np.stack([y * y / linear, -np.ones(t.size)], axis=1), -y / linear, rcond=None
+    )
+    return float(q)
 
 
 def inverse_series(first_order: FloatArray) -> FloatArray:

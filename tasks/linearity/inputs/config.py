@@ -64,7 +64,12 @@ class SolveConfig(Config):
     n_nodes = Field[int](
         dtype=int, default=None, optional=True, doc="Nodes of a Spline; None for the camera's own number."
     )
-    polynomial_order = RangeField(dtype=int, default=3, min=2, doc="Order of the polynomial.")
+    polynomial_order = Field[int](
+        dtype=int,
+        default=None,
+        optional=True,
+        doc="Order of the polynomial; None for 2 of a Squared, which keeps one coefficient, and else 3.",
+    )
     minimum_level = RangeField(
         dtype=float, default=30.0, min=0.0, doc="Levels that are fitted lie above this (adu)."
     )
@@ -115,7 +120,7 @@ class SolveConfig(Config):
         return LinearitySettings(
             type=cast(SolvedType, self.type),
             polynomial=PolynomialSettings(
-                order=self.polynomial_order,
+                order=self.polynomial_order or (2 if self.type == "Squared" else 3),
                 minimum=self.minimum_level,
                 maximum=self.maximum_level,
                 n_table=self.n_table,
