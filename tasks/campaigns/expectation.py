@@ -24,10 +24,17 @@ class Expectation:
     """UUID of the calibration that must have been read, by detector."""
     day_obs: int
     """Observing day of the campaign."""
+    detectors: tuple[int, ...] = ()
+    """Detectors that must have a calibration."""
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of `tasks.verification.evaluate.evaluate`."""
-        return {"expected": self.frames, "candidates": self.candidates, "day_obs": self.day_obs}
+        return {
+            "expected": self.frames,
+            "candidates": self.candidates,
+            "day_obs": self.day_obs,
+            "detectors": self.detectors,
+        }
 
 
 def expectation(butler: Butler, campaign: CampaignRecord, planned: PlannedCalibration) -> Expectation:
@@ -49,7 +56,7 @@ def expectation(butler: Butler, campaign: CampaignRecord, planned: PlannedCalibr
         for group, exposures in groups
         for exposure in exposures
     )
-    return Expectation(frames, candidates, campaign.day_obs)
+    return Expectation(frames, candidates, campaign.day_obs, tuple(sorted(detectors)))
 
 
 def _known_artefacts(campaign: CampaignRecord, key: str) -> dict[int, str]:

@@ -1,14 +1,18 @@
 """Datasets of many detectors, read when the report asks for them: a page shows the images of a few only."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
+from astropy.table import Table
 from lsst.daf.butler import Butler, DatasetRef
 
+from infra.butler.contents import read_table, table_digest
 from infra.butler.images import image_digest, read_calibration
 from infra.images import CalibrationImage
 from tasks.reporting.contents import DatasetEntry
+from tasks.reporting.figure import Figure
 
-__all__ = ["CombinedImages", "OnDemand"]
+__all__ = ["CombinedImages", "OnDemand", "StoredTables"]
 
 _PRIOR = "LSST CALIB UUID "
 
@@ -66,14 +70,53 @@ class CombinedImages:
         detector = int(ref.dataId["detector"])
         if detector not in self.datasets.digests:
             self.datasets.digests[detector] = image_digest(image)
-        for key, value in image.metadata.items():
-            if key.startswith(_PRIOR):
-                self.priors[f"{key.removeprefix(_PRIOR).lower()}, detector {detector}"] = str(value)
+        self.priors.update(_priors(image.metadata, detector))
         return image
 
 
+class StoredTables:
+    """The tables of one calibration, drawn on demand, and what reading some of them has told.
+
+    Parameters
+    ----------
+    butler
+        The repository; it must stay open until the report is written.
+    refs
+        The calibration's datasets, one of each detector.
+    draw
+        Draws the figures of one table.
+    """
+
+    def __init__(
+        self, butler: Butler, refs: Sequence[DatasetRef], draw: Callable[[Table], tuple[Figure, ...]]
+    ) -> None:
+        self._butler = butler
+        self._draw = draw
+        self.figures = OnDemand(refs, self._figures)
+        """Figures by detector."""
+        self.priors: dict[str, str] = {}
+        """UUIDs of the calibrations applied, as the headers of the tables read so far name them."""
+        self.datasets = _Datasets(refs)
+        """The datasets, with the digests of those read so far."""
+
+    def _figures(self, ref: DatasetRef) -> tuple[Figure, ...]:
+        table, detector = read_table(self._butler, ref), int(ref.dataId["detector"])
+        self.datasets.digests[detector] = table_digest(table)
+        self.priors.update(_priors(table.meta, detector))
+        return self._draw(table)
+
+
+def _priors(cards: Mapping[str, Any], detector: int) -> dict[str, str]:
+    """Return the UUIDs of the calibrations that a header says were applied."""
+    return {
+        f"{key.removeprefix(_PRIOR).lower()}, detector {detector}": str(value)
+        for key, value in cards.items()
+        if key.startswith(_PRIOR)
+    }
+
+
 class _Datasets(Collection[DatasetEntry]):
-    """Datasets by detector; an image's digest is told once the image has been read for another reason."""
+    """Datasets by detector; the digest of one is told once it has been read for another reason."""
 
     def __init__(self, refs: Sequence[DatasetRef]) -> None:
         self._uuids = sorted((int(ref.dataId["detector"]), str(ref.id)) for ref in refs)

@@ -1,5 +1,6 @@
 """Bringing together what the report of a campaign shows."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from lsst.daf.butler import Butler
@@ -12,16 +13,15 @@ from infra.versions import software_versions
 from infra.workspace import Workspace
 from tasks.campaigns.expectation import expectation
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
-from tasks.campaigns.on_demand import CombinedImages, OnDemand
+from tasks.campaigns.on_demand import CombinedImages, OnDemand, StoredTables
 from tasks.campaigns.script import campaign_script
+from tasks.catalogue import entry_of
 from tasks.reporting.amplifiers import summarise_amplifiers
-from tasks.reporting.contents import CalibrationContents, ReportContents, Residual
+from tasks.reporting.contents import CalibrationContents, Intermediate, ReportContents, Residual
 from tasks.verification.evaluate import all_results
 from tasks.verification.model import DetectorStatistics, Verdict
 
 __all__ = ["report_contents", "verdict_of", "verdict_rows"]
-
-_UNITS = {"bias": "electron", "dark": "electron/s", "flat": ""}
 
 
 def report_contents(workspace: Workspace, butler: Butler, campaign: CampaignRecord) -> ReportContents:
@@ -42,6 +42,7 @@ def report_contents(workspace: Workspace, butler: Butler, campaign: CampaignReco
         producer=campaign.producer,
         when=f"{tai_text(now())[:19].replace('T', ' ')} TAI",
         calibrations=calibrations,
+        intermediates=tuple(_intermediates(workspace, butler, campaign)),
         plan=campaign.plan,
         versions=software_versions(),
         replay_script=campaign_script(workspace, campaign),
@@ -79,13 +80,16 @@ def verdict_of(workspace: Workspace, campaign: CampaignRecord, key: str) -> Verd
 def _calibration(
     workspace: Workspace, butler: Butler, campaign: CampaignRecord, planned: PlannedCalibration
 ) -> CalibrationContents | None:
-    key = str(planned.key)
+    key, kind = str(planned.key), planned.key.calibration
     verdict = verdict_of(workspace, campaign, key)
     if verdict is None:
         return None
+    entry = entry_of(kind)
     run, verification_run = campaign.generation_run(planned.key), campaign.verification_run(planned.key)
-    combined = CombinedImages(butler, datasets_of_run(butler, planned.key.calibration, run))
-    kind = planned.key.calibration
+    refs = datasets_of_run(butler, kind, run)
+    images = CombinedImages(butler, refs if entry.is_image else ())
+    tables = StoredTables(butler, () if entry.is_image else refs, entry.figures)
+    stored = images if entry.is_image else tables
     name = f"verify{kind[0].upper()}{kind[1:]}"
     statistics = tuple(
         DetectorStatistics.model_validate(butler.get(ref))
@@ -96,30 +100,51 @@ def _calibration(
     results = all_results(statistics, policy, calibration=key, **question.arguments())
     generated = _last_done(workspace, campaign, "generate", key)
     gate = workspace.ledger.entries(campaign=str(campaign.name), step="approve", calibration=key)
+    settings = workspace.profile.calibration(kind)
     return CalibrationContents(
         key=key,
+        label=entry.label,
+        made_from=settings.after if planned.derived and settings is not None else (),
         state=str(workspace.ledger.states(str(campaign.name)).get(key, "unknown")),
         verdict=verdict,
-        unit=_UNITS.get(kind, ""),
+        unit=entry.unit,
         statistics=statistics,
         amplifier_tests=summarise_amplifiers(results),
-        combined=combined.images,
+        combined=images.images,
+        figures=tables.figures,
         residuals=OnDemand(
-            datasets_of_run(butler, f"{name}Residuals", verification_run),
+            datasets_of_run(butler, f"{name}Residuals", verification_run) if entry.is_image else (),
             lambda ref: Residual.from_table(butler.get(ref)),
         ),
         generation=planned.generation,
         verification=planned.verification,
-        priors=combined.priors,
+        priors=stored.priors,
         collections={
             "generation RUN": run,
             "generation chain": campaign.name.generation(planned.key),
             "verification RUN": verification_run,
             "configuration and versions": "" if generated is None else f"ledger entry {generated.sequence}",
         },
-        datasets=combined.datasets,
+        datasets=stored.datasets,
         gate_digest=gate[-1].digest if gate else None,
     )
+
+
+def _intermediates(workspace: Workspace, butler: Butler, campaign: CampaignRecord) -> Iterator[Intermediate]:
+    """Yield the products that only serve others of the campaign."""
+    states = workspace.ledger.states(str(campaign.name))
+    for planned in campaign.calibrations:
+        settings = workspace.profile.calibration(planned.key.calibration)
+        if settings is None or settings.is_certified:
+            continue
+        run = campaign.generation_run(planned.key)
+        yield Intermediate(
+            key=str(planned.key),
+            state=str(states.get(str(planned.key), "unknown")),
+            exposures=planned.generation,
+            run=run,
+            detectors=len(datasets_of_run(butler, planned.key.calibration, run)),
+        )
 
 
 def _last_done(workspace: Workspace, campaign: CampaignRecord, step: str, key: str) -> Entry | None:

@@ -5,6 +5,7 @@ from tasks.reporting.contents import (
     BinnedImage,
     CalibrationContents,
     DatasetEntry,
+    Intermediate,
     ReportContents,
     Residual,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "BinnedImage",
     "CalibrationContents",
     "DatasetEntry",
+    "Intermediate",
     "ReportContents",
     "Residual",
     "figured_detectors",

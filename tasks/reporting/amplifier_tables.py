@@ -8,7 +8,7 @@ from tasks.reporting.amplifiers import AmplifierTest, Count, severity_margin
 from tasks.reporting.words import limits, number
 from tasks.verification.model import Outcome, Severity
 
-__all__ = ["AmplifierTable", "Cell", "Column", "amplifier_table", "whole_detector"]
+__all__ = ["AmplifierTable", "Cell", "Column", "amplifier_table", "cell_of", "whole_detector"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +51,21 @@ class AmplifierTable:
 
 
 def amplifier_table(tests: Sequence[AmplifierTest]) -> AmplifierTable | None:
-    """Return the table of one detector's amplifiers, None when none was tested.
+    """Return the table of one detector's amplifiers in exposures, None when none was tested.
 
     Parameters
     ----------
     tests
-        Worst results of one detector.
+        Worst results of one detector; those of the calibration itself are passed over.
     """
     columns: dict[str, Column] = {}
     rows: dict[str, dict[str, Cell]] = {}
-    own = [test for test in tests if test.worst.amplifier is not None]
+    own = [test for test in tests if test.worst.amplifier is not None and test.worst.subject == "exposure"]
     for test in own:
         worst = test.worst
         known = columns.get(worst.test)
         columns[worst.test] = Column(worst.test, (known.unit if known else "") or worst.unit)
-        rows.setdefault(worst.amplifier or "", {})[worst.test] = _cell(test)
+        rows.setdefault(worst.amplifier or "", {})[worst.test] = cell_of(test)
     if not rows:
         return None
     return AmplifierTable(
@@ -78,13 +78,14 @@ def amplifier_table(tests: Sequence[AmplifierTest]) -> AmplifierTable | None:
 def whole_detector(tests: Sequence[AmplifierTest]) -> tuple[tuple[str, Cell], ...]:
     """Return the tests of a detector as a whole: name with unit, and the worst result."""
     return tuple(
-        (f"{test.worst.test} ({test.worst.unit})" if test.worst.unit else test.worst.test, _cell(test))
+        (f"{test.worst.test} ({test.worst.unit})" if test.worst.unit else test.worst.test, cell_of(test))
         for test in tests
-        if test.worst.amplifier is None
+        if test.worst.amplifier is None and test.worst.subject == "exposure"
     )
 
 
-def _cell(test: AmplifierTest) -> Cell:
+def cell_of(test: AmplifierTest) -> Cell:
+    """Return the worst result of one test as a cell."""
     worst = test.worst
     margin = severity_margin(worst)
     bad = worst.outcome in (Outcome.FAIL, Outcome.COULD_NOT_RUN)

@@ -39,7 +39,7 @@ class AmplifierTest:
     verification: Count = Count()
     """Results in other exposures."""
     run: Count = Count()
-    """Results over all exposures together."""
+    """Results over all exposures together, or of the calibration itself."""
     complete: bool = True
     """Whether passes were counted too; False when only a verdict is at hand, which lists no pass."""
 
@@ -84,12 +84,12 @@ def summarise_verdict(verdict: Verdict) -> tuple[AmplifierTest, ...]:
 
 
 def _summarise(results: Iterable[TestResult], *, complete: bool) -> tuple[AmplifierTest, ...]:
-    worst: dict[tuple[int, str | None, str], TestResult] = {}
-    counts: dict[tuple[int, str | None, str], dict[ExposureGroup | None, Count]] = {}
+    worst: dict[tuple[str, int, str | None, str], TestResult] = {}
+    counts: dict[tuple[str, int, str | None, str], dict[ExposureGroup | None, Count]] = {}
     for result in results:
         if result.detector is None:
             continue
-        place = (result.detector, result.amplifier, result.test)
+        place = (result.subject, result.detector, result.amplifier, result.test)
         if place not in worst or _badness(result) > _badness(worst[place]):
             worst[place] = result
         groups = counts.setdefault(place, {})
@@ -145,5 +145,11 @@ def agree(tests: Iterable[AmplifierTest], verdict: Verdict) -> bool:
     return judged == stated
 
 
-def _place(test: AmplifierTest) -> tuple[int | None, str | None, str, str]:
-    return (test.worst.detector, test.worst.amplifier, test.worst.test, test.worst.severity)
+def _place(test: AmplifierTest) -> tuple[str, int | None, str | None, str, str]:
+    return (
+        test.worst.subject,
+        test.worst.detector,
+        test.worst.amplifier,
+        test.worst.test,
+        test.worst.severity,
+    )

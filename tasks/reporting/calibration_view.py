@@ -20,7 +20,7 @@ from tasks.reporting.detectors import (
 from tasks.reporting.exposures import MANY_DETECTORS, mean_points, mean_statistic
 from tasks.reporting.figures import MeanPoint, mean_against_time
 from tasks.reporting.mosaic import mosaic_figure
-from tasks.reporting.words import artefacts
+from tasks.reporting.words import artefacts, plural
 
 __all__ = ["CalibrationView", "calibration_view"]
 
@@ -64,6 +64,14 @@ class CalibrationView:
     mean_figure: Mean | None
     artefacts: tuple[str, ...]
     """What to look for in the residuals."""
+
+    @property
+    def made_from(self) -> str:
+        """What it was made from, in words."""
+        if self.contents.made_from:
+            return f"made from {', '.join(self.contents.made_from)}"
+        verb = "combined" if self.contents.combined or not self.contents.figures else "made"
+        return f"{verb} from {plural(len(self.contents.generation), 'exposure')}"
 
     @property
     def shown(self) -> frozenset[int]:

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from infra.errors import CalprodError
 from infra.images.model import CalibrationImage
 from tasks.reporting.amplifiers import AmplifierTest
+from tasks.reporting.figure import Figure
 from tasks.verification.model import DetectorStatistics, ExposureGroup, Verdict, calibration_type
 
-__all__ = ["BinnedImage", "CalibrationContents", "DatasetEntry", "ReportContents", "Residual"]
+__all__ = ["BinnedImage", "CalibrationContents", "DatasetEntry", "Intermediate", "ReportContents", "Residual"]
 
 
 def _nothing() -> Mapping[Any, Any]:
@@ -74,12 +75,32 @@ class DatasetEntry:
     """Checksum of the file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Intermediate:
+    """A product that only serves others of the campaign: neither verified nor certified."""
+
+    key: str
+    """Calibration key, such as ``biasBootstrap``."""
+    state: str
+    """State in the campaign."""
+    exposures: tuple[int, ...]
+    """Exposures it was made from."""
+    run: str
+    """RUN that holds it."""
+    detectors: int
+    """Of how many detectors it was made."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CalibrationContents:
     """One calibration of the campaign."""
 
     key: str
     """Calibration key, such as ``flat-r``."""
+    label: str = ""
+    """What it is in words, such as ``photon transfer curve``; empty for one whose key says it."""
+    made_from: tuple[str, ...] = ()
+    """Calibrations it was made from, where it reads no exposures of its own."""
     state: str
     """State in the campaign, such as ``awaiting-approval``."""
     verdict: Verdict
@@ -93,6 +114,8 @@ class CalibrationContents:
     combined: Mapping[int, CalibrationImage | BinnedImage] = field(default_factory=_nothing)
     """Combined image by detector number. May read on demand: only the detectors of `figured_detectors` are
     asked for, and each once."""
+    figures: Mapping[int, tuple[Figure, ...]] = field(default_factory=_nothing)
+    """Figures of the calibration by detector number; drawn on demand like ``combined``."""
     thumbnails: Mapping[int, BinnedImage] = field(default_factory=_nothing)
     """Combined image of every detector of a camera with many, coarsely binned, for a picture of the focal
     plane; may be left out."""
@@ -152,6 +175,8 @@ class ReportContents:
     """When the report was made, with its time scale, such as ``2024-03-27 16:35:18 TAI``."""
     calibrations: tuple[CalibrationContents, ...]
     """The calibrations, in the order made."""
+    intermediates: tuple[Intermediate, ...] = ()
+    """Products that only served them, in the order made."""
     plan: Mapping[str, Any] = field(default_factory=_nothing)
     """The plan as JSON values: ``sets``, ``exposures``, ``shortages``, ``warnings``, ``digest``."""
     versions: Mapping[str, str] = field(default_factory=_nothing)

@@ -14,7 +14,9 @@ from tasks.reporting.amplifiers import AmplifierTest
 from tasks.reporting.contents import BinnedImage, CalibrationContents, Residual
 from tasks.reporting.detectors import DetectorSummary
 from tasks.reporting.exposures import first_and_next, set_of
+from tasks.reporting.figure import Figure
 from tasks.reporting.figures import image_figure
+from tasks.reporting.products import ProductTable, product_record, product_table
 from tasks.reporting.raster import binned, coarser, percentile_stretch
 from tasks.reporting.words import number, plural
 
@@ -45,10 +47,14 @@ class DetectorView:
     table: AmplifierTable | None
     whole: tuple[tuple[str, Cell], ...]
     """Tests of the detector as a whole."""
+    product: ProductTable | None
+    """Statistics of the calibration itself."""
+    figures: tuple[Figure, ...]
+    """Figures of the calibration itself."""
 
     @property
     def passes(self) -> bool:
-        """Whether every test of every amplifier passes, as far as known."""
+        """Whether every test of every amplifier in exposures passes, as far as known."""
         return self.table is not None and all(
             cell is None or cell.tone in ("good", "none") for _, cells in self.table.rows for cell in cells
         )
@@ -84,11 +90,24 @@ def detector_view(
     facts: tuple[tuple[str, str], ...] = ()
     residuals: tuple[ResidualView, ...] = ()
     note = ""
+    figures: tuple[Figure, ...] = ()
     if largest_side:
+        figures = tuple(contents.figures.get(summary.detector, ()))
         combined, facts = _combined(contents, summary, largest_side)
         residuals, note = _residuals(contents, plan, summary, largest_side)
-    table, whole = amplifier_table(tests), whole_detector(tests)
-    return DetectorView(summary, anchor, combined, facts, residuals, note, table, whole)
+    record = product_record(contents.statistics, summary.detector)
+    return DetectorView(
+        summary=summary,
+        anchor=anchor,
+        combined=combined,
+        facts=facts,
+        residuals=residuals,
+        residual_note=note,
+        table=amplifier_table(tests),
+        whole=whole_detector(tests),
+        product=None if record is None else product_table(record, tests),
+        figures=figures,
+    )
 
 
 def _combined(

@@ -113,7 +113,8 @@ def ranked_detectors(
 
 def detector_names(contents: CalibrationContents) -> dict[int, str]:
     """Return the full name of each detector measured or made, by number."""
-    names = dict.fromkeys(sorted({*contents.combined, *(one.detector for one in contents.datasets)}), "")
+    made = {*contents.combined, *contents.figures, *(one.detector for one in contents.datasets)}
+    names = dict.fromkeys(sorted(made), "")
     names.update({record.detector: record.detector_name for record in contents.statistics})
     return names
 

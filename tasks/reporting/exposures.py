@@ -61,13 +61,16 @@ def mean_statistic(statistics: Sequence[DetectorStatistics]) -> str:
 
 
 def mean_points(contents: CalibrationContents) -> tuple[MeanPoint, ...]:
-    """Return the residual's mean of every exposure, in the order of time."""
+    """Return the residual's mean of every exposure, in the order of time; none where no mean is measured."""
     frames: dict[int, list[ExposureStatistics]] = {}
     for record in contents.statistics:
         for exposure in record.exposures:
             frames.setdefault(exposure.exposure, []).append(exposure)
     failing = {result.exposure for result in contents.verdict.failures}
     statistic = mean_statistic(contents.statistics)
+    values = (one.amplifiers.values() for members in frames.values() for one in members)
+    if not any(statistic in one for amplifiers in values for one in amplifiers):
+        return ()
     points = [_point(members, statistic, number in failing) for number, members in frames.items()]
     return tuple(sorted(points, key=lambda point: (point.observed_mjd, point.exposure)))
 

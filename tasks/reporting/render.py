@@ -87,6 +87,7 @@ def _templates() -> jinja2.Environment:
         iso=iso_of,
         where=_where,
         words=_words,
+        words_of=_breakable,
         unbroken=_unbroken,
     )
     environment.globals.update(groups=tuple(ExposureGroup))
@@ -120,6 +121,11 @@ def _where(cause: ExplainedCause, names: Mapping[int, str]) -> str:
 def _words(state: str) -> str:
     """Return a state such as ``awaiting-approval`` in words."""
     return state.replace("-", " ")
+
+
+def _breakable(statistic: str) -> Markup:
+    """Let a name such as ``ROW_MEAN_VARIANCE_SLOPE`` be broken after its underscores."""
+    return Markup("_<wbr>").join(statistic.split("_"))
 
 
 def _unbroken(text: str) -> Markup:

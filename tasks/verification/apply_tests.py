@@ -21,7 +21,7 @@ from tasks.verification.model import (
 from tasks.verification.results import allowance_rule, softened_by_allowance, test_result
 from tasks.verification.rules import RuleResult, Subject, apply_rule
 
-__all__ = ["MINIMUM_REFERENCE", "RANGE_SUFFIX", "RecordTests", "exposure_results"]
+__all__ = ["FAILED_AMPLIFIERS", "MINIMUM_REFERENCE", "RANGE_SUFFIX", "RecordTests", "exposure_results"]
 
 MINIMUM_REFERENCE = 3
 """Fewest exposures whose scatter says anything."""
@@ -37,6 +37,9 @@ PROCESSING = PolicyTest(
     source="a calibration that could not be made is no calibration",
 )
 """The test every calibration has of each of its amplifiers, asked for by the policy or not."""
+
+FAILED_AMPLIFIERS = "FAILED_AMPLIFIERS"
+"""Statistic of the result that says whether no more amplifiers fail than a test allows: their fraction."""
 
 RANGE_SUFFIX = "_RANGE"
 """At run level ``MEAN_RANGE`` is the 5 to 95 percentile range of ``MEAN`` over the exposures, and so on."""
@@ -101,7 +104,7 @@ class RecordTests:
         yield from softened_by_allowance(found, test.allowed_failures)
         rule = allowance_rule(found, test.allowed_failures)
         if rule is not None:
-            yield self._result(test, rule, exposure)
+            yield self._result(test.model_copy(update={"statistic": FAILED_AMPLIFIERS}), rule, exposure)
 
     def _product_results(self, tests: Sequence[PolicyTest]) -> Iterator[TestResult]:
         """Yield the results of tests of the calibration itself, each once for an amplifier or detector."""

@@ -21,9 +21,6 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "EXPECTED_NOISE": "electron",
         "READ_NOISE_ADU": "adu",
         "DARK_CURRENT": "electron/s",
-        "STDEV": "electron",
-        "MIN": "electron",
-        "MAX": "electron",
         # photon transfer curve
         "GAIN": "electron/adu",
         "GAIN_ERROR": "electron/adu",
