@@ -13,8 +13,15 @@ from tasks.isr.workspace import Workspace
 
 __all__ = ["LATISS_MASKING", "SOURCE_MASKING", "CrosstalkMasking", "subtract_crosstalk"]
 
-_ROWS = 64
+_ROWS = 16
 """Rows that are worked on at a time."""
+
+_PIXELS = 1024
+"""Pixels of each amplifier in one product of matrices: so few that the library does not share the work among
+threads, which wait for each other when the machine is busy."""
+
+_SAMPLED = 128
+"""Rows, at least, from which the median of what is subtracted is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +29,8 @@ class CrosstalkMasking:
     """Which pixels are flagged as having carried crosstalk."""
 
     by: Literal["source", "subtrahend"]
-    """Pixels of which a source, or of which what was subtracted less its median, reaches the threshold."""
+    """Pixels of which a source, or of which what was subtracted less its median, reaches the threshold. The
+    median is taken from rows spread over the amplifier, 128 or more."""
     threshold: float
     """In the unit of the image."""
 
@@ -87,30 +95,86 @@ def subtract_crosstalk(
     if len({view.shape for view in views}) != 1:
         shapes = ", ".join(f"{one.name} {view.shape}" for one, view in zip(amplifiers, views, strict=True))
         raise CalprodError(f"crosstalk needs amplifiers of one shape, not {shapes}")
-    subtrahend = np.empty((len(views), *views[0].shape), np.float32)
-    marked = np.zeros(subtrahend.shape if masking else (len(views), 0, 0), np.bool_)
-    takes = sum(matrix != 0 for matrix in matrices).T.astype(np.float32)
-    for start in range(0, views[0].shape[0], _ROWS):
-        rows = slice(start, start + _ROWS)
-        sources = np.stack([view[rows] for view in views])
-        sources[~np.isfinite(sources)] = 0.0
-        shape = sources.shape
-        sources = sources.reshape(len(views), -1)
-        part = matrices[0].T @ sources
-        if len(matrices) > 1:
-            part += matrices[1].T @ sources**2
-        subtrahend[:, rows] = part.reshape(shape)
-        if masking and masking.by == "source":
-            bright = (sources >= masking.threshold).astype(np.float32)
-            marked[:, rows] = (takes @ bright > 0).reshape(shape)
-    for index, view in enumerate(views):
-        if masking and masking.by == "subtrahend":
-            change = subtrahend[index] - np.median(subtrahend[index])
-            marked[index] = np.abs(change) >= masking.threshold
-        view -= subtrahend[index]
-    if not masking:
+    memory = workspace or Workspace()
+    n, (ny, nx) = len(views), views[0].shape
+    blocks = _Blocks(views, matrices, memory)
+    if masking is None:
+        for start in range(0, ny, _ROWS):
+            blocks.subtract(start, blocks.subtrahend(slice(start, min(start + _ROWS, ny))))
         return {}
+    marked = memory.array("crosstalk marks", (n, ny, nx), np.bool_)
+    centres = blocks.medians() if masking.by == "subtrahend" else None
+    takes = sum(matrix != 0 for matrix in matrices).T.astype(np.float32)
+    for start in range(0, ny, _ROWS):
+        rows = slice(start, min(start + _ROWS, ny))
+        part = blocks.subtrahend(rows)
+        if centres is None:
+            bright = (blocks.sources >= masking.threshold).astype(np.float32)
+            marked[:, rows] = (takes @ bright > 0).reshape(n, -1, nx)
+        else:
+            np.greater_equal(
+                np.abs(part - centres).reshape(n, -1, nx), masking.threshold, out=marked[:, rows]
+            )
+        blocks.subtract(start, part)
     return {one.name: _as_read(marked[index], one) for index, one in enumerate(amplifiers)}
+
+
+class _Blocks:
+    """Rows of all amplifiers that are read at the same moment, a few at a time, in the processor's cache."""
+
+    def __init__(
+        self,
+        views: Sequence[npt.NDArray[np.float32]],
+        matrices: Sequence[npt.NDArray[np.float32]],
+        workspace: Workspace,
+    ) -> None:
+        self._views = views
+        self._matrices = [np.ascontiguousarray(matrix.T) for matrix in matrices]
+        n, nx = len(views), views[0].shape[1]
+        self._memory = tuple(
+            workspace.array(f"crosstalk {name}", (n * _ROWS * nx,), np.float32) for name in ("in", "out")
+        )
+        self.sources = self._memory[0].reshape(n, -1)
+        """The sources of the latest rows, shape (amplifiers, pixels); 0 where not finite."""
+
+    def subtrahend(self, rows: slice) -> npt.NDArray[np.float32]:
+        """Return what is to be subtracted from some rows, shape (amplifiers, pixels)."""
+        n, shape = len(self._views), self._views[0][rows].shape
+        sources, part = (one[: n * shape[0] * shape[1]].reshape(n, -1) for one in self._memory)
+        for target, view in zip(sources.reshape(n, *shape), self._views, strict=True):
+            target[...] = view[rows]
+        _mix(self._matrices[0], sources, part)
+        # One NaN or infinity among the sources of a pixel makes all its sums NaN, also those with weight 0.
+        if not np.isfinite(part[0].sum(dtype=np.float64)):
+            sources[~np.isfinite(sources)] = 0.0
+            _mix(self._matrices[0], sources, part)
+        for matrix in self._matrices[1:]:
+            part += matrix @ np.square(sources)
+        self.sources = sources
+        return part
+
+    def subtract(self, start: int, part: npt.NDArray[np.float32]) -> None:
+        """Subtract from the rows that begin at ``start``."""
+        nx = self._views[0].shape[1]
+        for view, one in zip(self._views, part.reshape(len(self._views), -1, nx), strict=True):
+            view[start : start + one.shape[0]] -= one
+
+    def medians(self) -> npt.NDArray[np.float32]:
+        """Return the median of what is to be subtracted from each amplifier, shape (amplifiers, 1)."""
+        ny = self._views[0].shape[0]
+        step = max(1, ny // _SAMPLED)
+        sampled = [self.subtrahend(slice(row, row + 1)).copy() for row in range(step // 2, ny, step)]
+        return np.median(np.concatenate(sampled, axis=1), axis=1, keepdims=True).astype(np.float32)
+
+
+def _mix(
+    matrix: npt.NDArray[np.float32], sources: npt.NDArray[np.float32], sums: npt.NDArray[np.float32]
+) -> None:
+    """Write ``matrix @ sources`` into ``sums``."""
+    with np.errstate(invalid="ignore"):
+        for start in range(0, sources.shape[1], _PIXELS):
+            pixels = slice(start, start + _PIXELS)
+            np.matmul(matrix, sources[:, pixels], out=sums[:, pixels])
 
 
 def _usable(

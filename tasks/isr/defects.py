@@ -17,7 +17,7 @@ _SIMPLE = ("x0", "y0", "width", "height")
 _REGION = ("X", "Y", "SHAPE", "R", "ROTANG")
 
 
-def mask_defects(mask: npt.NDArray[np.uint16], boxes: Iterable[Box]) -> int:
+def mask_defects(mask: npt.NDArray[np.uint16], boxes: Iterable[Box]) -> None:
     """Flag the pixels of boxes as BAD, in place.
 
     Parameters
@@ -26,16 +26,11 @@ def mask_defects(mask: npt.NDArray[np.uint16], boxes: Iterable[Box]) -> int:
         `MaskPlane` bits of the trimmed image, shape (ny, nx); changed.
     boxes
         Defects in the trimmed image; what reaches beyond it is left out.
-
-    Returns
-    -------
-    n_bad
-        Number of pixels of the image that are BAD afterwards.
     """
+    bad = np.uint16(MaskPlane.BAD)
     for box in boxes:
         rows, columns = slice(max(box.y0, 0), max(box.y1, 0)), slice(max(box.x0, 0), max(box.x1, 0))
-        mask[rows, columns] |= np.uint16(MaskPlane.BAD)
-    return int(np.count_nonzero(mask & np.uint16(MaskPlane.BAD)))
+        mask[rows, columns] |= bad
 
 
 def dead_amplifiers(boxes: Iterable[Box], layout: DetectorLayout) -> tuple[str, ...]:
@@ -53,6 +48,10 @@ def dead_amplifiers(boxes: Iterable[Box], layout: DetectorLayout) -> tuple[str, 
     Rubin's ip_isr asks whether one box covers the amplifier. Boxes that do so together count here too: an
     amplifier at the edge is cut into several by the edge's own reason.
     """
+    boxes = tuple(boxes)
+    smallest = min(one.image_box.area for one in layout.amplifiers)
+    if sum(box.area for box in boxes) < smallest:
+        return ()
     mask = np.zeros(layout.image_shape, np.uint16)
     mask_defects(mask, boxes)
     return tuple(one.name for one in layout.amplifiers if mask[one.image_box.slices].all())

@@ -12,7 +12,7 @@ INTERPOLATED_PLANES = MaskPlane.SAT | MaskPlane.BAD | MaskPlane.UNMASKEDNAN
 """Pixels with any of these planes are interpolated over."""
 
 _FAR = 1 << 30
-"""Length of a gap with an open end; such a gap is bridged only if there is no other."""
+"""Length of a gap with an open end, which is bridged only if both have one."""
 
 
 def interpolate(
@@ -42,62 +42,87 @@ def interpolate(
     Notes
     -----
     Linear between the nearest sound pixels of the row or of the column, whichever gap is shorter (the row's
-    when equal); beside an edge, the value of the nearest sound pixel. Rubin's ip_isr predicts the value
-    in the row from the point spread function, which calibration exposures do not have.
+    when equal); where both gaps end at an edge, the value of the nearest sound pixel. Rubin's ip_isr
+    predicts the value in the row from the point spread function, which calibration exposures do not have.
     """
-    bad = mask & np.uint16(planes) != 0
-    if not bad.any():
+    rows, columns = np.nonzero(mask & np.uint16(planes))
+    if not rows.size:
         return 0
-    unusable = bad | ~np.isfinite(image)
-    # The gap bridged along the row, by pixel, decides whether the column does better.
-    lengths = np.full(image.shape, np.iinfo(np.int32).max, np.int32)
     arrays = [image]
     if variance is not None and variance.flags.writeable:
         arrays.append(variance)
-    before = [array.copy() for array in arrays]
-    for source, target in zip(before, arrays, strict=True):
-        lengths[...] = np.iinfo(np.int32).max
-        _bridge(source, target, bad, unusable, lengths)
-        # Transposed views: the same along columns, for pixels that are nearer to a sound one there.
-        _bridge(source.T, target.T, bad.T, unusable.T, lengths.T)
-    replaced = bad & (lengths != np.iinfo(np.int32).max)
-    mask[replaced] |= np.uint16(MaskPlane.INTRP)
+    # The nearest sound pixels on either side, along the row and along the column; −1 where there is none.
+    along_row = _ends(image, mask, np.uint16(planes), rows, columns)
+    order = np.lexsort((rows, columns))
+    along_column = np.empty_like(along_row)
+    along_column[order] = _ends(image.T, mask.T, np.uint16(planes), columns[order], rows[order])
+    replaced = np.zeros(rows.size, np.bool_)
+    for array in arrays:
+        _bridge(array, rows, columns, along_row, along_column, replaced)
+    mask[rows[replaced], columns[replaced]] |= np.uint16(MaskPlane.INTRP)
     return int(np.count_nonzero(replaced))
 
 
 @njit(cache=True, nogil=True)
+def _ends(
+    image: npt.NDArray[np.float32],
+    mask: npt.NDArray[np.uint16],
+    planes: np.uint16,
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:  # pragma: no cover
+    """Columns of the nearest sound pixels to the left and right of each pixel; pixels come row by row."""
+    nx = image.shape[1]
+    ends = np.empty((rows.size, 2), np.int64)
+    for i in range(rows.size):
+        y, x = rows[i], columns[i]
+        if i > 0 and rows[i - 1] == y and (ends[i - 1, 1] > x or ends[i - 1, 1] < 0):
+            ends[i] = ends[i - 1]  # the same gap
+            continue
+        left, right = x - 1, x + 1
+        while left >= 0 and (mask[y, left] & planes or not np.isfinite(image[y, left])):
+            left -= 1
+        while right < nx and (mask[y, right] & planes or not np.isfinite(image[y, right])):
+            right += 1
+        ends[i, 0] = left
+        ends[i, 1] = right if right < nx else -1
+    return ends
+
+
+@njit(cache=True, nogil=True)
 def _bridge(
-    source: npt.NDArray[np.float32],
-    target: npt.NDArray[np.float32],
-    bad: npt.NDArray[np.bool_],
-    unusable: npt.NDArray[np.bool_],
-    lengths: npt.NDArray[np.int32],
+    image: npt.NDArray[np.float32],
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+    along_row: npt.NDArray[np.int64],
+    along_column: npt.NDArray[np.int64],
+    replaced: npt.NDArray[np.bool_],
 ) -> None:  # pragma: no cover
-    """Bridge the gaps along the second axis where they are shorter than in ``lengths``, which is updated."""
-    ny, nx = source.shape
-    for y in range(ny):
-        x = 0
-        while x < nx:
-            if not unusable[y, x]:
-                x += 1
+    """Bridge the shorter gap of each pixel, in place; what it takes values from is never replaced."""
+    for i in range(rows.size):
+        y, x = rows[i], columns[i]
+        left, right = along_row[i]
+        below, above = along_column[i]
+        width = right - left if left >= 0 and right >= 0 else _FAR
+        height = above - below if below >= 0 and above >= 0 else _FAR
+        if width <= height and width < _FAR:
+            value = _between(image[y, left], image[y, right], (x - left) / width)
+        elif height < _FAR:
+            value = _between(image[below, x], image[above, x], (y - below) / height)
+        else:
+            # Both gaps are open: at most one end each. The nearer one counts.
+            column, row = max(left, right), max(below, above)
+            if column < 0 and row < 0:
                 continue
-            first = x
-            while x < nx and unusable[y, x]:
-                x += 1
-            left, right = first - 1, x
-            if left < 0 and right >= nx:
-                continue
-            is_open = left < 0 or right >= nx
-            length = x - first + (_FAR if is_open else 0)
-            for i in range(first, x):
-                if not bad[y, i] or lengths[y, i] <= length:
-                    continue
-                if left < 0:
-                    value = np.float64(source[y, right])
-                elif right >= nx:
-                    value = np.float64(source[y, left])
-                else:
-                    weight = (i - left) / (right - left)
-                    value = (1.0 - weight) * source[y, left] + weight * source[y, right]
-                target[y, i] = np.float32(value)
-                lengths[y, i] = length
+            if row < 0 or (column >= 0 and abs(column - x) <= abs(row - y)):
+                value = image[y, column]
+            else:
+                value = image[row, x]
+        image[y, x] = value
+        replaced[i] = True
+
+
+@njit(cache=True, nogil=True)
+def _between(first: np.float32, second: np.float32, weight: float) -> np.float32:  # pragma: no cover
+    """Linear between two values."""
+    return np.float32((1.0 - weight) * np.float64(first) + weight * np.float64(second))

@@ -15,7 +15,8 @@ from tests.isr.raws import LAYOUT
 
 def test_boxes_become_bad_as_far_as_they_lie_in_the_image():
     mask = np.full((10, 12), MaskPlane.SAT, np.uint16)
-    assert mask_defects(mask, [Box(-2, -1, 4, 3), Box(10, 8, 9, 9), Box(20, 20, 1, 1), Box(-5, 3, 3, 3)]) == 8
+    mask_defects(mask, [Box(-2, -1, 4, 3), Box(10, 8, 9, 9), Box(20, 20, 1, 1), Box(-5, 3, 3, 3)])
+    assert np.count_nonzero(mask & MaskPlane.BAD) == 8
     assert mask[0, 0] == MaskPlane.SAT | MaskPlane.BAD
     assert mask[9, 11] == MaskPlane.SAT | MaskPlane.BAD
     assert mask[5, 5] == MaskPlane.SAT
