@@ -19,13 +19,14 @@ Statistics of the map itself, for each amplifier and the detector:
     Defects that the map before has not, and those it has alone, in pixels and by reason; new ones as a
     fraction of all pixels, gone ones as a fraction of the former defects. Only where there is a map before.
 
-Statistics of an exposure from which bias, dark and flat have been removed, as far as they are at hand:
+Statistics of an exposure from which bias, dark and flat have been removed, as far as they are at hand, in
+electron by the nominal gain where it is in adu:
 
 ``DEFECT_PIXELS``, ``FRAC``
     Pixels the map masks.
 ``MEDIAN``, ``STDEV``, ``MIN``, ``MAX``, ``OUTLIERS``; the same with ``UNMASKED_``
     Of the pixels that are not defects, and of all; clipped at 5 sigma in three passes. OUTLIERS are the
-    pixels that the last pass leaves out (unit of the exposure).
+    pixels that the last pass leaves out.
 ``STAT_OUTLIERS``, ``EXPECTED_OUTLIERS``, ``EXCESS_OUTLIERS``
     Pixels, neither defects nor hit by cosmic rays, farther than 5 STDEV from MEDIAN; how many a Gaussian has;
     and the fraction of the pixels that chance, to five of its own deviations, does not explain.
@@ -173,6 +174,7 @@ def _of_amplifier(
     slices = amplifier.image_box.slices
     image, is_defect = residual.image[slices], defects[slices]
     mask = residual.mask[slices] & np.uint16(_NO_VALUE)
+    gain = 1.0 if residual.unit == "electron" else amplifier.gain
     values: StatisticValues = {}
     for prefix in ("UNMASKED_", ""):
         if not prefix:
@@ -182,13 +184,13 @@ def _of_amplifier(
         )
         used = image[(mask == 0) & np.isfinite(image)]
         values |= {
-            f"{prefix}MEDIAN": clipped.median,
-            f"{prefix}STDEV": clipped.standard_deviation,
-            f"{prefix}MIN": float(used.min()) if used.size else math.nan,
-            f"{prefix}MAX": float(used.max()) if used.size else math.nan,
+            f"{prefix}MEDIAN": gain * clipped.median,
+            f"{prefix}STDEV": gain * clipped.standard_deviation,
+            f"{prefix}MIN": gain * float(used.min()) if used.size else math.nan,
+            f"{prefix}MAX": gain * float(used.max()) if used.size else math.nan,
             f"{prefix}OUTLIERS": float(clipped.n_valid - clipped.n_used),
         }
-    sigma, median = values["STDEV"], values["MEDIAN"]
+    sigma, median = values["STDEV"] / gain, values["MEDIAN"] / gain
     rays = find_cosmic_rays(image, mask, int(_NO_VALUE | MaskPlane.BAD), median, sigma, CosmicRayRules())
     far = (np.abs(image - np.float32(median)) > np.float32(_CLIP_SIGMA * sigma)) & (mask == 0)
     if not rays.gave_up:

@@ -39,6 +39,10 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "A00_ERROR": "1/electron",
         "A10": "1/electron",
         "A01": "1/electron",
+        # exposures with and without their defects
+        "STDEV": "electron",
+        "MIN": "electron",
+        "MAX": "electron",
         # linearity
         "RESIDUAL_LEVEL": "adu",
     }

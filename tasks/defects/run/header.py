@@ -9,7 +9,10 @@ from tasks.combine.metadata import common_cards, fits_date
 from tasks.combine.table_metadata import STATE_CARDS, TableKind, identity_cards
 from tasks.defects.steps.model import DefectMap, ImageType
 
-__all__ = ["defects_header"]
+__all__ = ["HEIGHT_CARD", "WIDTH_CARD", "defects_header"]
+
+WIDTH_CARD, HEIGHT_CARD = "CALPROD DEFECTS WIDTH", "CALPROD DEFECTS HEIGHT"
+"""Cards with the size of the image (pixel), which a table of boxes does not tell."""
 
 _KIND = TableKind("DEFECTS", "", 2.0, "lsst.ip.isr.defects.Defects")
 
@@ -54,6 +57,8 @@ def defects_header(
         "FILTER": "NONE",
         **provenance,
         **defects.cards(),
+        WIDTH_CARD: layout.image_shape[1],
+        HEIGHT_CARD: layout.image_shape[0],
     }
     return {key: value for key, value in finite_cards(cards).items() if value is not None}
 
