@@ -3,69 +3,28 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import PurePath
-from typing import Protocol
 
 from infra.naming import CalibrationKey, filter_label
 from infra.settings.profile import CalibrationSettings
 from infra.settings.selection import QualityLimits
-from tasks.selection.header_checks import header_findings, overheads, strays
+from tasks.selection.entries import ExcludedExposure
+from tasks.selection.header_checks import Overheads, header_findings, overheads, strays
 from tasks.selection.model import Evidence, EvidenceValue, ExposureRecord
 from tasks.selection.quality import LIT_TYPES, inspect_set, is_saturated, lamp_rates
+from tasks.selection.ramp.ramps import ramp_flats
 from tasks.selection.robust import Finding
 from tasks.selection.sets import SetRules, in_order_taken, split_into_sets
 
-__all__ = ["Candidate", "ExcludedExposure", "RefusedFile", "judge", "keys_of", "set_rules", "unsuitable"]
+__all__ = [
+    "Candidate",
+    "DayChecks",
+    "judge",
+    "keys_of",
+    "set_rules",
+    "unsuitable",
+]
 
 _NO_FILTER = frozenset({"", "unknown", "none"})
-
-
-class ExcludedExposure(Protocol):
-    """An exclusion of the ledger."""
-
-    @property
-    def exposure(self) -> int | None:
-        """Exposure ID; None for every exposure."""
-
-    @property
-    def detector(self) -> int | None:
-        """Detector number; None for all."""
-
-    @property
-    def amplifier(self) -> str | None:
-        """Amplifier name; None for all."""
-
-    @property
-    def calibration(self) -> str | None:
-        """Dataset type it matters for; None for all."""
-
-    @property
-    def reason(self) -> str:
-        """Why it must not be used."""
-
-    @property
-    def author(self) -> str:
-        """Who says so."""
-
-
-class RefusedFile(Protocol):
-    """A raw file that ingest refused."""
-
-    @property
-    def path(self) -> str | PurePath:
-        """Where it is."""
-
-    @property
-    def reason(self) -> str:
-        """Why it was refused."""
-
-    @property
-    def exposure(self) -> int | None:
-        """Exposure ID; None when the file is too damaged to tell."""
-
-    @property
-    def day_obs(self) -> int | None:
-        """Observing day; None when the file is too damaged to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +59,8 @@ class Candidate:
 def set_rules(rule: CalibrationSettings) -> SetRules:
     """Return what ends a set, for one calibration of the profile."""
     selection = rule.selection
-    per_filter = LIT_TYPES | ({rule.observation_type} if rule.per_filter else set())
+    own = {rule.observation_type} if rule.per_filter and rule.observation_type else set()
+    per_filter = LIT_TYPES | own
     return SetRules(selection.gap_seconds, selection.exposure_time_tolerance, frozenset(per_filter))
 
 
@@ -131,7 +91,8 @@ def keys_of(
 def unsuitable(record: ExposureRecord, rule: CalibrationSettings) -> str | None:
     """Tell why an exposure of the right type and filter is not what the rule asks for; None when it is."""
     reasons, times = rule.selection.observation_reasons, rule.selection.exposure_time_range
-    if reasons is not None and record.observation_reason not in reasons:
+    said = {record.observation_reason, *([record.science_program] if rule.selection.pairs else [])}
+    if reasons is not None and not said & set(reasons):
         return f"observation reason '{record.observation_reason}' is not among {', '.join(reasons)}"
     if times is not None and not times[0] <= record.exposure_time <= times[1]:
         return f"exposure time {record.exposure_time:g} s is not between {times[0]:g} and {times[1]:g} s"
@@ -143,6 +104,7 @@ def judge(
     day: Sequence[ExposureRecord],
     rule: CalibrationSettings,
     exclusions: Iterable[ExcludedExposure],
+    insisted: Mapping[int, str] | None = None,
 ) -> list[list[Candidate]]:
     """Return the sets that ``frames`` form, with what speaks against each exposure.
 
@@ -156,39 +118,98 @@ def judge(
         The calibration's settings.
     exclusions
         Exclusions of the ledger that hold now.
+    insisted
+        Flats of a ramp that a person wants all the same, with what speaks against them; other flats of a ramp
+        are in no set.
     """
-    limits, wanted = rule.selection.quality, {record.exposure for record in frames}
-    every_set = split_into_sets(day, set_rules(rule))
+    limits, wanted, against = rule.selection.quality, {record.exposure for record in frames}, insisted or {}
+    apart = ramp_flats(day, LIT_TYPES).keys() - against.keys()
+    every_set = split_into_sets(day, set_rules(rule), apart)
     sets = [one for one in every_set if any(record.exposure in wanted for record in one)]
     sets = [[record for record in one if record.exposure in wanted] for one in sets]
-    usual, lamps, stray = overheads(day), lamp_rates(day), strays(every_set)
-    saturated = _after_saturated(day, limits)
-    blocked, notes = _sort_exclusions(one for one in exclusions if one.calibration in (None, rule.name))
+    checks, stray = DayChecks.of(day, rule, exclusions), strays(every_set)
     result: list[list[Candidate]] = []
     for one in sets:
-        pixels = inspect_set(one, frames, limits, lamps)
+        pixels = inspect_set(one, frames, limits, checks.lamps)
         members: list[Candidate] = []
         for position, record in enumerate(one):
-            found = [*blocked.get(record.exposure, ()), *header_findings(record, usual)]
-            found += [stray[record.exposure]] if record.exposure in stray else []
+            found = [stray[record.exposure]] if record.exposure in stray else []
+            if record.exposure in against:
+                found.append(Finding(against[record.exposure], {}))
             found += pixels.get(record.exposure, [])
             # A frame of another kind before it does not make the first good frame of a set the second.
             is_first = all(one.objections for one in members)
-            forgiven = [finding for finding in found if is_first and finding.usual_for_first]
-            objections = tuple(finding for finding in found if finding not in forgiven)
             members.append(
-                Candidate(
-                    record=record,
-                    position=position,
-                    objections=objections,
-                    artefacts=tuple(forgiven),
-                    after_saturated=saturated.get(record.exposure),
-                    is_stray=record.exposure in stray,
-                    notes=_notes(record, notes.get(record.exposure, []), forgiven),
-                )
+                checks.candidate(record, position, found, is_first, is_stray=record.exposure in stray)
             )
         result.append(members)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class DayChecks:
+    """What the exposures of a day are checked against, whatever set they are in."""
+
+    usual: Overheads
+    """Time between start and end of the frames of each type."""
+    lamps: Mapping[str, float]
+    """Usual level per second of flats by physical filter (adu/s)."""
+    saturated: Mapping[int, int]
+    """For each exposure taken right after a saturated one, that saturated one."""
+    blocked: Mapping[int, Sequence[Finding]]
+    """Exclusions of whole exposures."""
+    notes: Mapping[int, list[str]]
+    """Exclusions of detectors and amplifiers."""
+
+    @classmethod
+    def of(
+        cls,
+        day: Sequence[ExposureRecord],
+        rule: CalibrationSettings,
+        exclusions: Iterable[ExcludedExposure],
+    ) -> "DayChecks":
+        """Return the checks of a day for one calibration."""
+        mine = (one for one in exclusions if one.calibration in (None, rule.name))
+        blocked, notes = _sort_exclusions(mine)
+        saturated = _after_saturated(day, rule.selection.quality)
+        return cls(overheads(day), lamp_rates(day), saturated, blocked, notes)
+
+    def candidate(
+        self,
+        record: ExposureRecord,
+        position: int,
+        findings: Iterable[Finding],
+        is_first: bool = False,
+        *,
+        is_stray: bool = False,
+    ) -> Candidate:
+        """Return an exposure in its place, with everything that speaks against it.
+
+        Parameters
+        ----------
+        record
+            The exposure.
+        position
+            Place in its set, counted from 0.
+        findings
+            What its set or its pixels say against it.
+        is_first
+            Whether no good exposure of the set stands before it: then what is usual for a first exposure is
+            forgiven.
+        is_stray
+            Whether it stands inside a longer sequence of its type and differs from it.
+        """
+        found = [*self.blocked.get(record.exposure, ()), *header_findings(record, self.usual), *findings]
+        forgiven = [finding for finding in found if is_first and finding.usual_for_first]
+        return Candidate(
+            record=record,
+            position=position,
+            objections=tuple(finding for finding in found if finding not in forgiven),
+            artefacts=tuple(forgiven),
+            after_saturated=self.saturated.get(record.exposure),
+            is_stray=is_stray,
+            notes=_notes(record, self.notes.get(record.exposure, []), forgiven),
+        )
 
 
 def _after_saturated(day: Sequence[ExposureRecord], limits: QualityLimits) -> dict[int, int]:

@@ -9,7 +9,7 @@ from infra.settings.selection import QualityLimits
 from tasks.selection.model import Evidence, EvidenceValue, ExposureRecord, FrameStatistics
 from tasks.selection.robust import Centre, Finding, centre_of, finite, measured, rounded
 
-__all__ = ["lit_findings"]
+__all__ = ["lit_findings", "matching_filter"]
 
 _DIMMEST = 100.0
 """Level (adu) below which a frame cannot have seen the lamp."""
@@ -113,7 +113,7 @@ def _illumination_departure(
         return None
     unit = "adu/s" if record.exposure_time > 0 else "adu"
     evidence = measured("illumination", rate, centre, limit, unit, ratio=finite(ratio))
-    other = _matching_filter(record, rate, lamps)
+    other = matching_filter(record, rate, lamps)
     if other is not None:
         reason = (
             f"wrong filter: header says {record.physical_filter}, level {ratio:.2f} of its set fits {other}"
@@ -128,7 +128,8 @@ def _illumination_departure(
     return Finding(f"{words}: level {ratio:.3f} of its set (limit 1 ± {limit:.2f})", evidence)
 
 
-def _matching_filter(record: ExposureRecord, rate: float, lamps: Mapping[str, float]) -> str | None:
+def matching_filter(record: ExposureRecord, rate: float, lamps: Mapping[str, float]) -> str | None:
+    """Return the other filter whose lamp gives this level per second (adu/s), or None."""
     others = {name: abs(rate / lamp - 1) for name, lamp in lamps.items() if name != record.physical_filter}
     best = min(sorted(others), key=lambda name: others[name], default=None)
     return best if best is not None and others[best] <= _FILTER_MATCH else None

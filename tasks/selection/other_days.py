@@ -6,12 +6,15 @@ from datetime import date
 
 from infra.naming import CalibrationKey
 from infra.settings.profile import CalibrationSettings
-from tasks.selection.candidates import Candidate, ExcludedExposure, judge, keys_of, unsuitable
+from tasks.selection.candidates import Candidate, judge, keys_of, unsuitable
+from tasks.selection.entries import ExcludedExposure
 from tasks.selection.firsts import artefact_evidence, first_exposures, good_members
 from tasks.selection.model import EvidenceValue, ExposureRecord, PlannedExposure, Role
+from tasks.selection.quality import LIT_TYPES
+from tasks.selection.ramp.ramps import ramp_flats
 from tasks.selection.state import CameraState, deviation
 
-__all__ = ["sample_other_days"]
+__all__ = ["days_by_distance", "ordinal", "sample_other_days"]
 
 
 def sample_other_days(
@@ -48,19 +51,16 @@ def sample_other_days(
         Band of every physical filter.
     """
     sampling, blocked = rule.selection.verification, list(exclusions)
-    by_day: dict[int, list[ExposureRecord]] = {}
-    for record in records:
-        by_day.setdefault(record.day_obs, []).append(record)
     samples: dict[int, list[_Sample]] = {}
     warnings: list[str] = []
-    for day in sorted(by_day, key=lambda one: (_distance(one, day_obs), one)):
+    for day, of_day in days_by_distance(records, day_obs):
         if len(samples) >= sampling.other_days or sampling.maximum == 0:
             break
-        good, warning = _good_of_day(key, rule, by_day[day], state, blocked, bands)
+        good, warning = _good_of_day(key, rule, of_day, state, blocked, bands)
         warnings += [warning] if warning else []
         if good:
             samples[day] = good[:: sampling.every_nth]
-    which = f"every {_ordinal(sampling.every_nth)} good exposure of"
+    which = f"every {ordinal(sampling.every_nth)} good exposure of"
     rows = [
         PlannedExposure(
             one.candidate.exposure,
@@ -72,6 +72,16 @@ def sample_other_days(
         for one in _share(samples, sampling.maximum)
     ]
     return rows, warnings
+
+
+def days_by_distance(
+    records: Iterable[ExposureRecord], day_obs: int
+) -> list[tuple[int, list[ExposureRecord]]]:
+    """Return the days of exposures with their exposures, those nearest to ``day_obs`` first."""
+    by_day: dict[int, list[ExposureRecord]] = {}
+    for record in records:
+        by_day.setdefault(record.day_obs, []).append(record)
+    return sorted(by_day.items(), key=lambda entry: (_distance(entry[0], day_obs), entry[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,10 @@ def _good_of_day(
 ) -> tuple[list[_Sample], str | None]:
     """Return the exposures of one day that may verify, in the order taken."""
     mine = next((found for name, found in keys_of(rule, day, bands).items() if str(name) == str(key)), [])
-    suitable = [record for record in mine if unsuitable(record, rule) is None]
+    ramps = ramp_flats(day, LIT_TYPES)
+    suitable = [
+        record for record in mine if record.exposure not in ramps and unsuitable(record, rule) is None
+    ]
     same: list[_Sample] = []
     different: str | None = None
     for members in judge(suitable, day, rule, exclusions):
@@ -130,7 +143,8 @@ def _date(day_obs: int) -> date:
     return date(day_obs // 10000, day_obs // 100 % 100, day_obs % 100)
 
 
-def _ordinal(number: int) -> str:
+def ordinal(number: int) -> str:
+    """Return which one of several in words: ``5th``; of ones every ``single`` one."""
     if number == 1:
         return "single"
     suffix = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number % 100 not in (11, 12, 13) else 0, "th")

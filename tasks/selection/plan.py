@@ -1,20 +1,22 @@
 """The plan of a day: every exposure with its role and reason, for every calibration of the profile."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from infra.errors import UsageError
-from infra.naming import CalibrationKey
 from infra.settings.profile import CalibrationSettings
-from tasks.selection.candidates import ExcludedExposure, RefusedFile, judge, keys_of, set_rules, unsuitable
-from tasks.selection.choice import assign_roles, choose
-from tasks.selection.explicit import Overrides, assign_listed, check_listed
-from tasks.selection.model import ExposureRecord, ExposureSet, Plan, PlannedExposure, Role, Shortage
-from tasks.selection.other_days import sample_other_days
+from tasks.selection.candidates import keys_of, set_rules
+from tasks.selection.decision import Decision, Material
+from tasks.selection.derived import decide_derived
+from tasks.selection.entries import ExcludedExposure, RefusedFile
+from tasks.selection.explicit import Overrides, check_listed
+from tasks.selection.model import ExposureRecord, ExposureSet, Plan, PlannedExposure, Role
+from tasks.selection.quality import LIT_TYPES
+from tasks.selection.ramp.plan import decide_pairs
+from tasks.selection.ramp.ramps import ramp_flats
 from tasks.selection.refusals import refused_of_day, refused_rows
+from tasks.selection.set_plan import decide_set
 from tasks.selection.sets import describe_set, in_order_taken, split_into_sets
-from tasks.selection.shortage import shortage_of
-from tasks.selection.state import CameraState
+from tasks.selection.single_filter import only_best_filter, was_not_taken
 from tasks.selection.warnings import plan_warnings
 
 __all__ = ["make_plan"]
@@ -64,7 +66,7 @@ def make_plan(
         A listed exposure is forbidden by the rules and no reason is given.
     """
     day_obs = _check(day, other_days)
-    work = _Work(
+    material = Material(
         day=in_order_taken(day),
         other_days=in_order_taken(other_days),
         day_obs=day_obs,
@@ -72,97 +74,54 @@ def make_plan(
         exclusions=list(exclusions),
         bands=dict(bands or {}),
         overrides=overrides,
+        calibrations=tuple(calibrations),
     )
     refused = refused_of_day(refusals, day_obs)
     if overrides is not None:
         types = {record.exposure: record.observation_type for record in [*day, *other_days]}
         check_listed(overrides, types, {place: one.reason for place, one in refused if place is not None})
-    sets, names = _sets_of_day(work.day, calibrations)
-    for rule in calibrations:
-        for key, records in keys_of(rule, work.day, work.bands).items():
-            work.plan_one(key, rule, records, names)
-    taken = {row.exposure for row in work.rows}
-    held = {record.exposure for record in work.day}
-    rows = [*work.rows, *_unused(work.day, taken, calibrations), *refused_rows(refused, held)]
+    sets, names = _sets_of_day(material.day, calibrations)
+    decisions = _decide(material, names)
+    for one in (one for decision in decisions for one in decision.sets):
+        if all(one.exposures != other.exposures for other in sets):
+            sets.append(one)
+    sets.sort(key=lambda one: (one.begin_tai, one.exposures))
+    rows = [row for decision in decisions for row in sorted(decision.rows, key=lambda one: one.exposure or 0)]
+    rows += _unused(material.day, {row.exposure for row in rows}, calibrations)
+    rows += refused_rows(refused, {record.exposure for record in material.day})
+    states = {decision.key: decision.state for decision in decisions if decision.state is not None}
     warnings = [
-        *plan_warnings(work.day, calibrations, work.states, state_keys, work.exclusions),
-        *work.warnings,
+        *plan_warnings(material.day, calibrations, states, state_keys, material.exclusions),
+        *(text for decision in decisions for text in decision.warnings),
     ]
-    return Plan(instrument, day_obs, tuple(sets), tuple(rows), tuple(work.shortages), tuple(warnings))
+    shortages = [decision.shortage for decision in decisions if decision.shortage is not None]
+    return Plan(instrument, day_obs, tuple(sets), tuple(rows), tuple(shortages), tuple(warnings))
 
 
-@dataclass(slots=True)
-class _Work:
-    """What is given, and what has been decided so far."""
+def _decide(material: Material, names: Mapping[int, str]) -> list[Decision]:
+    """Decide on every exposure for every calibration, those made from others after them."""
+    decided: dict[str, list[Decision]] = {}
+    for rule in material.calibrations:
+        if rule.observation_type is not None:
+            decided[rule.name] = _decide_one(rule, material, names)
+    for rule in material.calibrations:
+        if rule.observation_type is None:
+            known = [decision for decisions in decided.values() for decision in decisions]
+            decided[rule.name] = [decide_derived(rule, known, listed=material.overrides is not None)]
+    return [decision for rule in material.calibrations for decision in decided[rule.name]]
 
-    day: list[ExposureRecord]
-    other_days: list[ExposureRecord]
-    day_obs: int
-    state_keys: tuple[str, ...]
-    exclusions: list[ExcludedExposure]
-    bands: dict[str, str | None]
-    overrides: Overrides | None
-    rows: list[PlannedExposure] = field(default_factory=list)
-    shortages: list[Shortage] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    states: dict[CalibrationKey, CameraState] = field(default_factory=dict)
 
-    def plan_one(
-        self,
-        key: CalibrationKey,
-        rule: CalibrationSettings,
-        records: Sequence[ExposureRecord],
-        names: Mapping[int, str],
-    ) -> None:
-        """Decide on every exposure for one calibration."""
-        rows: list[PlannedExposure] = []
-        suitable: list[ExposureRecord] = []
-        for record in records:
-            why = unsuitable(record, rule)
-            if why is None:
-                suitable.append(record)
-            else:
-                rows.append(PlannedExposure(record.exposure, key, Role.EXCLUDED, why))
-        chosen, state = self._choose(key, rule, suitable, names)
-        rows += chosen
-        if state is not None:
-            self.states[key] = state
-            sample, warnings = sample_other_days(
-                key, rule, self.day_obs, self.other_days, state, self.exclusions, self.bands
-            )
-            rows += [row for row in sample if row.exposure not in {one.exposure for one in rows}]
-            self.warnings += warnings
-        self.rows += sorted(rows, key=lambda row: row.exposure or 0)
-
-    def _choose(
-        self,
-        key: CalibrationKey,
-        rule: CalibrationSettings,
-        suitable: Sequence[ExposureRecord],
-        names: Mapping[int, str],
-    ) -> tuple[list[PlannedExposure], CameraState | None]:
-        """Return the rows of one calibration, and the camera state of its set."""
-        sets = judge(suitable, self.day, rule, self.exclusions)
-        if self.overrides is not None:
-            listed = self.overrides.exposures - {record.exposure for record in self.day}
-            for day_obs in sorted({r.day_obs for r in self.other_days if r.exposure in listed}):
-                other = [record for record in self.other_days if record.day_obs == day_obs]
-                mine = {str(k): v for k, v in keys_of(rule, other, self.bands).items()}.get(str(key), [])
-                sets += judge([r for r in mine if unsuitable(r, rule) is None], other, rule, self.exclusions)
-            return assign_listed(key, sets, rule.selection, self.state_keys, self.overrides, self.day_obs)
-        choice = choose(sets, rule.selection, self.state_keys)
-        shortage = shortage_of(key, rule, sets, choice)
-        # A filter that only strays name was never meant to be taken.
-        meant = not sets or not all(one.is_stray for members in sets for one in members)
-        self.shortages += [shortage] if shortage is not None and meant else []
-        if choice is None:
-            return [], None
-        if shortage is None and len(choice.dropped) < rule.selection.drop_first:
-            self.warnings.append(
-                f"{key}: only the first {len(choice.dropped)} of {rule.selection.drop_first} exposures "
-                f"dropped, else fewer than {rule.selection.minimum} would remain"
-            )
-        return assign_roles(key, sets, choice, rule.selection, names), choice.state
+def _decide_one(rule: CalibrationSettings, material: Material, names: Mapping[int, str]) -> list[Decision]:
+    """Return the decisions on the calibrations of one rule: one, or one for each filter."""
+    decisions: list[Decision] = []
+    for key, records in keys_of(rule, material.day, material.bands).items():
+        if rule.selection.pairs is not None:
+            decision = decide_pairs(key, rule, records, material)
+        else:
+            decision = decide_set(key, rule, records, material, names)
+        if not (rule.selection.when_taken and was_not_taken(rule, decision)):
+            decisions.append(decision)
+    return only_best_filter(decisions, material) if rule.selection.single_filter else decisions
 
 
 def _check(day: Sequence[ExposureRecord], other_days: Sequence[ExposureRecord]) -> int:
@@ -187,11 +146,13 @@ def _sets_of_day(
 ) -> tuple[list[ExposureSet], dict[int, str]]:
     """Return the sets of the day that calibrations are made from, and the name of each exposure's set."""
     sets: list[ExposureSet] = []
+    ramps = ramp_flats(day, LIT_TYPES)
     for rule in calibrations:
+        if rule.selection.pairs is not None or rule.observation_type is None:
+            continue
         rules = set_rules(rule)
-        found = [
-            one for one in split_into_sets(day, rules) if one[0].observation_type == rule.observation_type
-        ]
+        split = split_into_sets(day, rules, ramps)
+        found = [one for one in split if one[0].observation_type == rule.observation_type]
         numbers: dict[tuple[str, str], int] = {}
         for one in found:
             kind = (
@@ -210,7 +171,11 @@ def _unused(
     day: Sequence[ExposureRecord], taken: set[int | None], calibrations: Sequence[CalibrationSettings]
 ) -> list[PlannedExposure]:
     """Return a row for every exposure that no calibration asks for."""
-    types = {rule.observation_type for rule in calibrations}
+    types = {rule.observation_type for rule in calibrations if not rule.selection.when_taken}
+    special: dict[str | None, list[str]] = {}
+    for rule in calibrations:
+        if rule.selection.when_taken:
+            special.setdefault(rule.observation_type, []).append(rule.name)
     rows = []
     for record in sorted(day, key=lambda one: one.exposure):
         if record.exposure in taken:
@@ -218,5 +183,8 @@ def _unused(
         reason = f"{record.observation_type} exposure: no calibration of this plan is made from it"
         if record.observation_type in types:
             reason = f"filter '{record.physical_filter}' is not among those asked for"
+        elif record.observation_type in special:
+            names = " and ".join(special[record.observation_type])
+            reason = f"the exposures that {names} would be made from were not taken on this day"
         rows.append(PlannedExposure(record.exposure, None, Role.EXCLUDED, reason))
     return rows

@@ -7,13 +7,14 @@ are too small to judge themselves; they are compared with all frames of their ki
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from infra.settings.selection import QualityLimits
+from infra.settings.selection import PairSelection, QualityLimits
 from tasks.selection.lit import lit_findings
 from tasks.selection.model import ExposureRecord, FrameStatistics
+from tasks.selection.ramp.quality import RampLook
 from tasks.selection.robust import SOFT_FACTOR, Centre, Finding, centre_of, finite, measured
 from tasks.selection.unlit import unlit_findings
 
-__all__ = ["LIT_TYPES", "Findings", "inspect_set", "is_saturated", "lamp_rates"]
+__all__ = ["LIT_TYPES", "Findings", "inspect_ramp", "inspect_set", "is_saturated", "lamp_rates"]
 
 LIT_TYPES = frozenset({"flat"})
 """Observation types that have seen a lamp; of all others light is an error."""
@@ -83,6 +84,40 @@ def inspect_set(
         if found:
             result[record.exposure] = found
     return result
+
+
+def inspect_ramp(
+    ramp: Sequence[ExposureRecord], limits: QualityLimits, pairs: PairSelection, lamps: Mapping[str, float]
+) -> tuple[Findings, list[str]]:
+    """Return what the pixels of the flats of a ramp say against them, and what is worth a warning.
+
+    Saturated pixels are no fault of a ramp, and what saturates is not compared with what does not.
+
+    Parameters
+    ----------
+    ramp
+        The ramp, in the order taken.
+    limits
+        Limits of the calibration's selection rules.
+    pairs
+        Its rules for pairs.
+    lamps
+        Usual level per second of flats by physical filter (adu/s), to tell a wrong filter from a bad lamp.
+    """
+    look = RampLook(ramp, limits, pairs, lamps)
+    dim = [record for record in ramp if record.exposure in look.comparable]
+    read_out = _ReadOut(dim if len(dim) >= _SELF_JUDGING else ramp, limits)
+    unlimited = limits.model_copy(update={"maximum_saturated_fraction": None})
+    light = look.findings()
+    result: Findings = {}
+    for record in ramp:
+        if record.statistics is None:
+            continue
+        found = [*_counts(record, unlimited), *light.get(record.exposure, ())]
+        found += read_out.findings(record) if record.exposure in look.comparable else []
+        if found:
+            result[record.exposure] = found
+    return result, look.warnings()
 
 
 def _counts(record: ExposureRecord, limits: QualityLimits) -> list[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import PurePath
 
 from infra.errors import RawRejected
-from tasks.selection.candidates import RefusedFile
+from tasks.selection.entries import RefusedFile
 from tasks.selection.model import PlannedExposure, Role
 
 __all__ = ["refused_of_day", "refused_rows"]

@@ -14,7 +14,14 @@ from statistics import median
 from infra.naming import safe_label
 from tasks.selection.model import ExposureRecord, ExposureSet
 
-__all__ = ["SetRules", "describe_set", "in_order_taken", "split_into_sets"]
+__all__ = [
+    "SetRules",
+    "describe_set",
+    "equal_times",
+    "in_order_taken",
+    "longest_pause",
+    "split_into_sets",
+]
 
 _SECONDS_PER_DAY = 86400.0
 _BLOCK = 3
@@ -42,7 +49,9 @@ def in_order_taken(records: Iterable[ExposureRecord]) -> list[ExposureRecord]:
     )
 
 
-def split_into_sets(records: Iterable[ExposureRecord], rules: SetRules) -> list[list[ExposureRecord]]:
+def split_into_sets(
+    records: Iterable[ExposureRecord], rules: SetRules, apart: Collection[int] = ()
+) -> list[list[ExposureRecord]]:
     """Return the sets of one or several days, each in the order taken, sorted by their first frame.
 
     Parameters
@@ -51,6 +60,8 @@ def split_into_sets(records: Iterable[ExposureRecord], rules: SetRules) -> list[
         Exposures in any order; every one is in exactly one set of the result.
     rules
         What ends a set.
+    apart
+        Exposures that belong to no set, such as those of a ramp; they only fill the time between others.
 
     Notes
     -----
@@ -61,7 +72,7 @@ def split_into_sets(records: Iterable[ExposureRecord], rules: SetRules) -> list[
     stream = in_order_taken(records)
     place = {record.exposure: index for index, record in enumerate(stream)}
     result: list[list[ExposureRecord]] = []
-    for kind in _kinds(stream, rules):
+    for kind in _kinds([record for record in stream if record.exposure not in apart], rules):
         result.extend(_split_kind(kind, stream, place, rules))
     return sorted(result, key=lambda one: place[one[0].exposure])
 
@@ -95,7 +106,7 @@ def _kinds(stream: Sequence[ExposureRecord], rules: SetRules) -> list[list[Expos
         classes[record.day_obs, record.observation_type, name].append(record)
     kinds: list[list[ExposureRecord]] = []
     for members in classes.values():
-        ceilings = _exposure_time_ceilings((one.exposure_time for one in members), rules)
+        ceilings = equal_times((one.exposure_time for one in members), rules.exposure_time_tolerance)
         by_time: dict[float | None, list[ExposureRecord]] = defaultdict(list)
         for record in members:
             by_time[ceilings.get(record.exposure_time)].append(record)
@@ -103,12 +114,12 @@ def _kinds(stream: Sequence[ExposureRecord], rules: SetRules) -> list[list[Expos
     return kinds
 
 
-def _exposure_time_ceilings(times: Iterable[float], rules: SetRules) -> dict[float, float]:
-    """Give every finite exposure time the shortest of the times it counts as equal to."""
+def equal_times(times: Iterable[float], tolerance: float) -> dict[float, float]:
+    """Give every finite exposure time (s) the shortest of the times it counts as equal to."""
     ceilings: dict[float, float] = {}
     start: float | None = None
     for time in sorted({time for time in times if math.isfinite(time)}):
-        if start is None or time - start > rules.exposure_time_tolerance:
+        if start is None or time - start > tolerance:
             start = time
         ceilings[time] = start
     return ceilings
@@ -164,7 +175,7 @@ def _split_at_pauses(
     for before, after in pairwise(members):
         between = stream[place[before.exposure] + 1 : place[after.exposure]]
         interrupted = len(between) >= _BLOCK and ends_run[before.exposure]
-        if interrupted or _longest_pause(before, between, after, rules) > rules.gap_seconds:
+        if interrupted or longest_pause(before, between, after, rules) > rules.gap_seconds:
             sets.append([])
         sets[-1].append(after)
     return sets
@@ -180,10 +191,20 @@ def _adjacent_runs(members: Sequence[ExposureRecord], place: dict[int, int]) -> 
     return runs
 
 
-def _longest_pause(
+def longest_pause(
     before: ExposureRecord, between: Iterable[ExposureRecord], after: ExposureRecord, rules: SetRules
 ) -> float:
-    """Return the longest time (s) in which no calibration frame was exposed between two frames."""
+    """Return the longest time (s) in which no calibration frame was exposed between two frames.
+
+    Parameters
+    ----------
+    before, after
+        The two frames.
+    between
+        Every frame taken between them.
+    rules
+        Which types are calibration frames.
+    """
     fillers = [record for record in between if record.observation_type in rules.sequence_types]
     ends = [before.end_tai, *(record.end_tai for record in fillers)]
     begins = [*(record.begin_tai for record in fillers), after.begin_tai]

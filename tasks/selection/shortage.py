@@ -9,9 +9,14 @@ from infra.settings.profile import CalibrationSettings
 from tasks.selection.candidates import Candidate
 from tasks.selection.choice import Choice
 from tasks.selection.model import Shortage
+from tasks.selection.ramp.candidates import pair_rules
+from tasks.selection.ramp.pairing import PairedRamp
 from tasks.selection.state import state_of
 
-__all__ = ["shortage_of"]
+__all__ = ["shortage_of", "shortage_of_pairs"]
+
+_USUAL_PAIRS = 20
+"""Pairs of a photon transfer curve where the profile does not say how many to use."""
 
 
 def shortage_of(
@@ -32,11 +37,49 @@ def shortage_of(
         usable=usable,
         minimum=selection.minimum,
         frames_to_take=to_take,
-        observation_type=rule.observation_type,
+        observation_type=rule.observation_type or "",
         physical_filter=key.physical_filter,
         exposure_time=time,
         reason=_reason(rule, key, sets, choice),
         advice=_advice(rule, key, to_take, time, choice),
+    )
+
+
+def shortage_of_pairs(
+    key: CalibrationKey, rule: CalibrationSettings, choice: PairedRamp | None
+) -> Shortage | None:
+    """Return what is missing for a calibration made from pairs; None when its ramp has enough of them."""
+    rules = pair_rules(rule.selection)
+    if choice is not None and choice.is_enough(rules):
+        return None
+    kind = rule.observation_type or ""
+    n_pairs = 0 if choice is None else len(choice.pairs)
+    to_take = max(rules.minimum_pairs, rules.target_pairs or _USUAL_PAIRS)
+    physical_filter = key.physical_filter
+    if choice is None:
+        reason = f"no sequence of {kind} pairs over several exposure times on this day"
+    else:
+        members = choice.ramp.members
+        physical_filter = members[0].record.physical_filter
+        bad = sum(bool(one.objections) for one in members)
+        reason = (
+            f"{n_pairs} good pairs of {choice.n_levels} exposure times among the {len(members)} exposures of "
+            f"the best sequence ({bad} of them bad, {len(choice.single)} without a partner), "
+            f"{rules.minimum_pairs} pairs of {rules.minimum_levels} exposure times needed"
+        )
+    text = f"take {to_take} pairs of {kind}s in one go"
+    text += f" in {physical_filter}" if physical_filter else ""
+    text += ", two of each exposure time in succession, from some 200 adu to past saturation"
+    return Shortage(
+        calibration=key,
+        usable=2 * n_pairs,
+        minimum=2 * rules.minimum_pairs,
+        frames_to_take=2 * to_take,
+        observation_type=kind,
+        physical_filter=physical_filter,
+        exposure_time=None,
+        reason=reason,
+        advice=text,
     )
 
 

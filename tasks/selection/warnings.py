@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from infra.naming import CalibrationKey
 from infra.settings.profile import CalibrationSettings
-from tasks.selection.candidates import ExcludedExposure
+from tasks.selection.entries import ExcludedExposure
 from tasks.selection.model import ExposureRecord
 from tasks.selection.state import CameraState, state_of, value_text
 
