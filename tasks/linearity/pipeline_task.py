@@ -163,7 +163,14 @@ class LinearizerTask(PipelineTask):
             singly=settings.type == "DoubleSpline",
             boxes=_boxes(instrument, detector),
         )
-        cards = linearizer_cards(curve, run=source[0], uuid=source[1], created=created, pairs=pairs)
+        cards = linearizer_cards(
+            curve,
+            run=source[0],
+            uuid=source[1],
+            created=created,
+            pairs=pairs,
+            abscissa=self.config.abscissa,
+        )
         images = None if binned is None else binned_images(binned, pairs.ravel())
         linearizer = solve_linearity(ramp, settings, binned=images, metadata=cards)
         for name, reason in linearizer.reasons:

@@ -10,14 +10,23 @@ from infra.images import Metadata, finite_cards
 from tasks.combine.metadata import creation_cards
 from tasks.combine.table_metadata import STATE_CARDS
 
-__all__ = ["input_exposures", "linearizer_cards"]
+__all__ = ["ABSCISSA", "input_exposures", "linearizer_cards"]
+
+ABSCISSA = "CALPROD LINEARITY ABSCISSA"
+"""Card that says what stands for the light: exposureTime or photodiode."""
 
 _IDENTITY = ("INSTRUME", "RAFTNAME", "SLOTNAME", "DETECTOR", "DET_NAME", "DET_SER", "TIMESYS")
 _PREFIXES = ("CPP_INPUT_", "DATE-", "MJD-", "LSST CALIB RUN ", "LSST CALIB UUID ", "LSST CALIB DATE ")
 
 
 def linearizer_cards(
-    curve: Table, *, run: str, uuid: str, created: datetime, pairs: npt.NDArray[np.int64]
+    curve: Table,
+    *,
+    run: str,
+    uuid: str,
+    created: datetime,
+    pairs: npt.NDArray[np.int64],
+    abscissa: str = "exposureTime",
 ) -> Metadata:
     """Cards of a linearizer.
 
@@ -31,6 +40,8 @@ def linearizer_cards(
         With a time zone.
     pairs
         Exposure IDs of the pairs, shape (n, 2).
+    abscissa
+        What stands for the light.
 
     Returns
     -------
@@ -57,6 +68,7 @@ def linearizer_cards(
     made = curve.meta.get("CALIB_CREATION_DATETIME", curve.meta.get("CALIBDATE", ""))
     cards: Metadata = {
         **carried,
+        ABSCISSA: abscissa,
         "PTC_RUN": run,
         "PTC_UUID": uuid,
         "PTC_DATE": str(made),
