@@ -1,17 +1,16 @@
-"""The photon transfer curve as a PipelineTask: for itself, and as what the linearizer is solved from."""
+"""The photon transfer curve as a PipelineTask, for itself and for the linearizer, and its verification."""
 
 import math
-from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from lsst.daf.butler import DeferredDatasetHandle
+from astropy.table import Table
+from lsst.daf.butler import DatasetRef, DeferredDatasetHandle
 from lsst.pex.config import ConfigField, Field
 from lsst.pipe.base import (
     InputQuantizedConnection,
     NoWorkFound,
     OutputQuantizedConnection,
-    PipelineTask,
     PipelineTaskConfig,
     PipelineTaskConnections,
     QuantumContext,
@@ -19,27 +18,31 @@ from lsst.pipe.base import (
 )
 from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a module
 
-from infra.ledger.clock import now
-from tasks.combine.connections import optional_calibration, optional_table, raws_input, table_output
-from tasks.combine.priors import Priors, read_priors
-from tasks.isr.steps import Purpose
-from tasks.isr.work import Workspace
-from tasks.ptc.algorithm import (
-    FitType,
-    PairBy,
-    Pairing,
-    PhotonTransferCurve,
-    pair_exposures,
-    solve_curve,
-    to_table,
+from tasks.combine.connections import (
+    optional_calibration,
+    optional_table,
+    raws_input,
+    statistics_output,
+    table_output,
+    table_prerequisite,
 )
-from tasks.ptc.extract.sequence import Flat, MeasuredSequence, measure_sequence
+from tasks.combine.priors import Priors, read_priors
+from tasks.combine.raw_inputs import RawInput, raw_inputs
+from tasks.isr.steps import Purpose
+from tasks.ptc.algorithm import FitType, PhotonTransferCurve, from_table, to_table
+from tasks.ptc.extract.model import PairMeasurement
+from tasks.ptc.extract.sequence import MeasuredSequence, measure_sequence
+from tasks.ptc.run.certified import certified_curve
 from tasks.ptc.run.config import GainRatioConfig, SequenceConfig, SolveConfig
-from tasks.ptc.run.product import adjustment_cards, binned_table, curve_cards
-from tasks.ptc.run.reading import ReadRaw, check_pairs, correct_flat, flat_exposures, read_raw_of
+from tasks.ptc.run.pairs_task import PairsTask
+from tasks.ptc.run.product import adjustment_cards, binned_table
+from tasks.ptc.run.reading import FlatReader, paired, read_raw_of
 from tasks.ptc.solve.adjustment import adjust_to_flats, adjustment_table
+from tasks.ptc.verify import Evidence, product_statistics
+from tasks.verification.pipeline_task import ProductVerificationConfig, ProductVerificationTask
+from tasks.verification.quantum import detector_record, input_exposures, read_candidate
 
-__all__ = ["LinearizerPtcConfig", "LinearizerPtcTask", "PairsTask", "PtcConfig", "PtcTask"]
+__all__ = ["LinearizerPtcConfig", "LinearizerPtcTask", "PtcConfig", "PtcTask", "VerifyPtcTask"]
 
 _DIMENSIONS = ("instrument", "detector")
 
@@ -71,101 +74,6 @@ class PtcConfig(PipelineTaskConfig, SequenceConfig, SolveConfig, pipelineConnect
         dtype=bool, default=True, doc="Adjust the gains so that flats show no step between amplifiers."
     )
     gain_ratio = ConfigField[GainRatioConfig](dtype=GainRatioConfig, doc="How the gains are adjusted.")
-
-
-class PairsTask(PipelineTask):
-    """Measure pairs of flats of one detector, and solve what they tell.
-
-    Each raw is read once: pairs are found from the exposure records, then read, corrected and measured one
-    after the other, so that no more than two exposures are in memory. Rubin cp_pipe has three tasks for it
-    (extract, solve, adjust), with datasets between them.
-    """
-
-    purpose: ClassVar[Purpose]
-    """Which corrections are made."""
-
-    config: Any
-    """With the fields of `SequenceConfig` and `SolveConfig`."""
-
-    def runQuantum(
-        self,
-        butlerQC: QuantumContext,  # noqa: N803
-        inputRefs: InputQuantizedConnection,  # noqa: N803
-        outputRefs: OutputQuantizedConnection,  # noqa: N803
-    ) -> None:
-        """Read the calibrations, stream the pairs through the measurement, and store what comes out."""
-        priors = read_priors(butlerQC, inputRefs)
-        handles: Sequence[DeferredDatasetHandle] = butlerQC.get(inputRefs.raws)
-        if not handles:
-            raise NoWorkFound("there are no flats to pair")
-        flux_card = self.config.flux_card if self.config.pair_by == PairBy.FLUX.value else None
-        pairing = pair_exposures(
-            flat_exposures(handles, flux_card), PairBy(self.config.pair_by), self.config.pair_tolerance
-        )
-        butlerQC.put(self.run(pairing, read_raw_of(handles), priors), outputRefs)
-
-    def run(self, pairing: Pairing, read: ReadRaw, priors: Priors | None = None) -> Struct:
-        """Measure pairs of flats and solve them.
-
-        Parameters
-        ----------
-        pairing
-            Pairs, and exposures left over.
-        read
-            Reads a raw, given the exposure ID; each is asked for once.
-        priors
-            Calibrations to apply before.
-
-        Returns
-        -------
-        Struct
-            ``output``, the table of the curve, and the tables of the other connections.
-
-        Raises
-        ------
-        CalprodError
-            There are fewer than two pairs.
-        """
-        sequence = self._measure(pairing, read, priors or Priors())
-        cards = curve_cards(sequence, pairing.unpaired, edge=self.config.edge, created=now())
-        curve = solve_curve(
-            sequence.measurements, self.config.solve_settings(), cards, sequence.overscan_variance
-        )
-        result = self.finish(sequence, curve)
-        for one in curve.amplifiers:
-            if one.reason is not None:
-                self.log.warning("amplifier %s is bad: %s", one.name, one.reason)
-        self.log.info(
-            "solved %d pairs of detector %d: %d of %d amplifiers are good",
-            len(pairing.pairs),
-            sequence.layout.id,
-            len(curve.amplifiers) - len(curve.bad_amplifiers),
-            len(curve.amplifiers),
-        )
-        return result
-
-    @abstractmethod
-    def finish(self, sequence: MeasuredSequence, curve: PhotonTransferCurve) -> Struct:
-        """Return what is stored of a solved sequence."""
-
-    @abstractmethod
-    def binned_means(self) -> tuple[float, float]:
-        """Return the range of means (adu) of exposures that are kept as binned images."""
-
-    def _measure(self, pairing: Pairing, read: ReadRaw, priors: Priors) -> MeasuredSequence:
-        """Stream the pairs through the measurement."""
-        for left_over in pairing.unpaired:
-            self.log.warning("exposure %d is in no pair: it %s", left_over.exposure, left_over.reason)
-        # One workspace for each of a pair: the two are in memory together, and no third.
-        workspaces = Workspace(), Workspace()
-
-        def take(exposure: int, place: int) -> Flat:
-            flat = correct_flat(read(exposure), self.purpose, self.config.isr, priors, workspaces[place])
-            self.log.verbose("corrected exposure %d", exposure)
-            return flat
-
-        settings = self.config.sequence_settings(self.binned_means())
-        return measure_sequence(check_pairs(pairing), take, settings)
 
 
 class PtcTask(PairsTask):
@@ -249,3 +157,105 @@ class LinearizerPtcTask(PairsTask):
     def binned_means(self) -> tuple[float, float]:
         """Return an endless range: all are needed."""
         return -math.inf, math.inf
+
+
+class VerifyPtcConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
+    """The curve under test in, with flats that may hold pairs it was not made from; statistics out."""
+
+    raws = raws_input("Flats: the inputs of the curve and, in pairs, others.")
+    ptc = table_prerequisite("ptc", "The curve under test.")
+    certified = connection.PrerequisiteInput(
+        doc="The curve in use so far.",
+        name="ptc",
+        storageClass="AstropyTable",
+        dimensions=_DIMENSIONS,
+        isCalibration=True,
+        minimum=0,
+        lookupFunction=certified_curve,
+    )
+    crosstalk = optional_table("crosstalk", "Crosstalk to correct for.")
+    linearizer = optional_table("linearizer", "Non-linearity to correct for.")
+    defects = optional_table("defects", "Defects to mask.")
+    bias = optional_calibration("biasBootstrap", "Bias (adu) to subtract, for a camera without overscan.")
+    statistics = statistics_output("verifyPtcStatistics")
+
+
+class VerifyPtcConfig(
+    PipelineTaskConfig, SequenceConfig, ProductVerificationConfig, pipelineConnections=VerifyPtcConnections
+):
+    """Settings of the verification of a photon transfer curve; pairs are measured as for the curve itself."""
+
+
+class VerifyPtcTask(ProductVerificationTask):
+    """Judge a photon transfer curve by itself, by pairs it was not made from, and by the curve in use.
+
+    Of the flats only those are read that did not go into the curve, and have a partner.
+    """
+
+    ConfigClass = VerifyPtcConfig
+    _DefaultName: ClassVar[str] = "verifyPtc"
+    candidate: ClassVar[str] = "ptc"
+    purpose: ClassVar[Purpose] = "verifyPtc"
+
+    def runQuantum(
+        self,
+        butlerQC: QuantumContext,  # noqa: N803
+        inputRefs: InputQuantizedConnection,  # noqa: N803
+        outputRefs: OutputQuantizedConnection,  # noqa: N803
+    ) -> None:
+        """Read the curve, what it is compared with, and the pairs that are new to it."""
+        candidate, priors = read_candidate(
+            butlerQC, inputRefs, self.candidate, read_priors(butlerQC, inputRefs)
+        )
+        handles: Sequence[DeferredDatasetHandle] = butlerQC.get(inputRefs.raws)
+        if not handles:
+            raise NoWorkFound("there are no raws to verify with")
+        in_use: DatasetRef | None = getattr(inputRefs, "certified", None)
+        evidence = Evidence(
+            held_out=self._held_out(handles, input_exposures(candidate), priors),
+            certified=None if in_use is None else from_table(butlerQC.get(in_use)),
+        )
+        # One raw more, for the detector's layout, if every flat went into the curve.
+        first = next(raw_inputs(handles[:1]))
+        butlerQC.put(self.judge(first, candidate, priors, evidence), outputRefs)
+
+    def judge(self, raw: RawInput, candidate: Table, priors: Priors, evidence: Evidence) -> Struct:
+        """Measure a curve.
+
+        Parameters
+        ----------
+        raw
+            Any raw of the detector, for its layout.
+        candidate
+            The curve under test.
+        priors
+            Calibrations read, with their UUIDs.
+        evidence
+            What it is judged with.
+
+        Returns
+        -------
+        Struct
+            ``statistics``: a dumped `DetectorStatistics`.
+        """
+        layout = raw.raw.layout
+        product = product_statistics(candidate, layout, evidence)
+        for name, reason in product.problems.items():
+            self.log.warning("amplifier %s is bad: %s", name, reason)
+        record = detector_record(
+            self.candidate, candidate, layout, priors.uuids, (), product, self.config.header_keys
+        )
+        self.log.info("measured the curve of detector %d", layout.id)
+        return Struct(statistics=record.plain())
+
+    def _held_out(
+        self, handles: Sequence[DeferredDatasetHandle], inputs: frozenset[int], priors: Priors
+    ) -> tuple[PairMeasurement, ...]:
+        """Measure the pairs that did not go into the curve."""
+        new = [handle for handle in handles if int(handle.dataId["exposure"]) not in inputs]
+        pairs = paired(new, self.config).pairs
+        if not pairs:
+            return ()
+        reader = FlatReader(read_raw_of(new), self.purpose, self.config.isr, priors)
+        settings = self.config.sequence_settings((math.inf, -math.inf))
+        return measure_sequence(pairs, reader.take, settings).measurements

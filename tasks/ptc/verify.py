@@ -11,7 +11,7 @@ from tasks.ptc.dataset.model import AmplifierCurve, PhotonTransferCurve
 from tasks.ptc.dataset.table import from_table
 from tasks.ptc.extract.model import PairMeasurement
 from tasks.ptc.quality.gains import MeasuredGain, gain_at_no_signal, held_out_gains
-from tasks.ptc.quality.noise import beyond_error, noise_trend
+from tasks.ptc.quality.noise import beyond_error, noise_trend, overscan_read_noise
 from tasks.ptc.run.product import EDGE, UNPAIRED
 from tasks.verification.model import StatisticValues
 from tasks.verification.quantum import ProductMeasurement
@@ -128,8 +128,7 @@ def _gains(curve: AmplifierCurve, beside: _Beside) -> StatisticValues:
 
 def _noises(curve: AmplifierCurve, beside: _Beside) -> StatisticValues:
     overscan = curve.series.overscan_noise[curve.kept]
-    finite = overscan[np.isfinite(overscan)]
-    measured = float(np.median(finite)) * curve.gain if finite.size else np.nan
+    measured = overscan_read_noise(overscan) * curve.gain
     trend = noise_trend(curve.series.means[curve.kept], overscan)
     return {
         "READ_NOISE": curve.noise,

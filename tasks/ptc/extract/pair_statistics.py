@@ -130,7 +130,10 @@ def measure_amplifier_pair(
         n_pixels=lags.n_pairs,
         row_mean_variance=clipped_mean(row_means, *clip).standard_deviation ** 2,
         gain=gain_from_pair(
-            _contrast(first, second, both), mean, reading.overscan_noise, settings.gain_correction
+            _contrast(first, second, both, mean_1 - mean_2),
+            mean,
+            reading.overscan_noise,
+            settings.gain_correction,
         ),
         reading=reading,
         reason=None if variance > 0 else "no noise: the two exposures are equal",
@@ -182,16 +185,23 @@ def _difference(
 
 @njit(cache=True, nogil=True)
 def _contrast(
-    first: npt.NDArray[np.float32], second: npt.NDArray[np.float32], both: npt.NDArray[np.bool_]
+    first: npt.NDArray[np.float32],
+    second: npt.NDArray[np.float32],
+    both: npt.NDArray[np.bool_],
+    step: float,
 ) -> float:
-    """Mean of (I₁ − I₂)² / (I₁ + I₂); pixels whose sum is not above 0 would be poles and are left out."""
+    """Mean of (I₁ − I₂ − step)² / (I₁ + I₂); pixels whose sum is not above 0 would be poles and are left out.
+
+    cp_pipe knows no step between the two flats, so that a lamp that changes by half a percent takes a third
+    off the gain at high signal.
+    """
     total, n = 0.0, 0
     ny, nx = first.shape
     for y in range(ny):
         for x in range(nx):
             sum_of_two = np.float64(first[y, x]) + np.float64(second[y, x])
             if both[y, x] and sum_of_two > 0.0:
-                total += (np.float64(first[y, x]) - np.float64(second[y, x])) ** 2 / sum_of_two
+                total += (np.float64(first[y, x]) - np.float64(second[y, x]) - step) ** 2 / sum_of_two
                 n += 1
     return total / n if n else np.nan
 

@@ -20,7 +20,10 @@ type FloatArray = npt.NDArray[np.float64]
 FEWEST = 3
 """Pairs below which no line is drawn."""
 
-SHOT_DOMINATED = 4.0
+FEWEST_FOR_CURVE = 6
+"""Pairs up to which the line is straight."""
+
+SHOT_DOMINATED = 25.0
 """Variance in units of the read noise's from which a pair tells the gain."""
 
 
@@ -50,8 +53,8 @@ def gain_at_no_signal(curve: AmplifierCurve) -> MeasuredGain:
     Returns
     -------
     gain
-        Where the line through the gains of single pairs (`tasks.ptc.extract.gain`) against their means meets
-        no signal.
+        Where the line through the inverse gains of single pairs (`tasks.ptc.extract.gain`) against their
+        means, bent if there are enough pairs, meets no signal.
 
     Notes
     -----
@@ -67,18 +70,20 @@ def gain_at_no_signal(curve: AmplifierCurve) -> MeasuredGain:
     n = int(np.count_nonzero(used))
     if n < FEWEST:
         return NOTHING
-    weights = 1.0 / errors[used] ** 2
-    design = np.stack([np.ones(n), series.means[used]], axis=1)
-    scale = np.array([1.0, 1.0 / series.means[used].max()])
-    normal = (design * scale).T @ (weights[:, None] * design * scale)
+    # The inverse gain is a polynomial of the mean, whose square counts where there are pairs to tell it.
+    order = 2 if n > FEWEST_FOR_CURVE else 1
+    x, y = series.means[used] / series.means[used].max(), 1.0 / series.gains[used]
+    weights = (series.gains[used] ** 2 / errors[used]) ** 2
+    design = np.vander(x, order + 1, increasing=True)
+    normal = design.T @ (weights[:, None] * design)
     if np.linalg.cond(normal) > 1e12:
         return NOTHING
     inverse = np.linalg.inv(normal)
-    line = inverse @ ((design * scale).T @ (weights * series.gains[used]))
-    residuals = series.gains[used] - (design * scale) @ line
-    per_dof = float(np.sum(weights * residuals**2)) / max(n - 2, 1)
+    line = inverse @ (design.T @ (weights * y))
+    per_dof = float(np.sum(weights * (y - design @ line) ** 2)) / max(n - order - 1, 1)
     # What scatters more than photons do is less well known than they say.
-    return MeasuredGain(float(line[0]), float(np.sqrt(inverse[0, 0] * max(per_dof, 1.0))), n)
+    gain = 1.0 / float(line[0])
+    return MeasuredGain(gain, gain**2 * float(np.sqrt(inverse[0, 0] * max(per_dof, 1.0))), n)
 
 
 def held_out_gains(

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NoiseTrend", "beyond_error", "noise_trend"]
+from tasks.combine.clipping import clipped_variance_factor
+
+__all__ = ["NoiseTrend", "beyond_error", "noise_trend", "overscan_read_noise"]
 
 type FloatArray = npt.NDArray[np.float64]
 
 FEWEST = 5
 """Values below which a scatter says nothing."""
+
+OVERSCAN_CLIP = 3.0
+"""Half-width, in standard deviations, of the clip with which the overscan's scatter is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,26 @@ class NoiseTrend:
     """Relative change of the noise from no signal to the highest one."""
     slope_error: float
     """Standard error of the slope."""
+
+
+def overscan_read_noise(noises: FloatArray) -> float:
+    """Read noise that the overscan has, from its values in many pairs.
+
+    Parameters
+    ----------
+    noises
+        Clipped standard deviations of the overscan.
+
+    Returns
+    -------
+    noise
+        Their median, corrected for what a clip takes off a Gaussian, in the same unit; NaN where none is
+        finite.
+    """
+    finite = noises[np.isfinite(noises)]
+    if not finite.size:
+        return float("nan")
+    return float(np.median(finite) * np.sqrt(clipped_variance_factor(OVERSCAN_CLIP)))
 
 
 def noise_trend(signals: FloatArray, noises: FloatArray) -> NoiseTrend:

@@ -1,7 +1,7 @@
 """Flats on their way into the measurement: found by their records, read and corrected one at a time."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 
 from lsst.daf.butler import DeferredDatasetHandle
@@ -13,12 +13,13 @@ from tasks.combine.priors import Priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
 from tasks.isr.config import IsrConfig
 from tasks.isr.steps import Purpose
-from tasks.isr.work import Workspace
-from tasks.ptc.extract.pairing import ExposurePair, FlatExposure, Pairing
+from tasks.isr.workspace import Workspace
+from tasks.ptc.extract.pairing import ExposurePair, FlatExposure, PairBy, Pairing, pair_exposures
 from tasks.ptc.extract.sequence import Flat
+from tasks.ptc.run.config import SequenceConfig
 from tasks.verification.noise import overscan_variance
 
-__all__ = ["ReadRaw", "check_pairs", "correct_flat", "flat_exposures", "read_raw_of"]
+__all__ = ["FlatReader", "ReadRaw", "check_pairs", "flat_exposures", "paired", "read_raw_of"]
 
 type ReadRaw = Callable[[int], RawInput]
 """Reads a raw, given its exposure ID."""
@@ -64,6 +65,12 @@ def flat_exposures(
     return tuple(found)
 
 
+def paired(handles: Sequence[DeferredDatasetHandle], config: SequenceConfig) -> Pairing:
+    """Pair some raws as their configuration wants it."""
+    flux_card = config.flux_card if config.pair_by == PairBy.FLUX.value else None
+    return pair_exposures(flat_exposures(handles, flux_card), PairBy(config.pair_by), config.pair_tolerance)
+
+
 def read_raw_of(handles: Sequence[DeferredDatasetHandle]) -> ReadRaw:
     """Return what reads one of some deferred raws."""
     by_exposure = {int(handle.dataId["exposure"]): handle for handle in handles}
@@ -89,33 +96,43 @@ def check_pairs(pairing: Pairing) -> tuple[ExposurePair, ...]:
     )
 
 
-def correct_flat(
-    raw: RawInput, purpose: Purpose, config: IsrConfig, priors: Priors, workspace: Workspace
-) -> Flat:
-    """Correct a flat before it is measured.
+@dataclass(frozen=True, slots=True)
+class FlatReader:
+    """Reads and corrects the flats of a pair, one at a time."""
 
-    Parameters
-    ----------
-    raw
-        The raw.
-    purpose
-        Which corrections are made.
-    config
-        Settings of the corrections.
-    priors
-        Calibrations to apply.
-    workspace
-        Memory for the exposure, which is overwritten when it is passed again.
-    """
-    steps = config.steps(purpose, raw.raw.instrument, has_overscan=raw.has_overscan)
-    exposure = corrected(raw, replace(steps, make_variance=False), priors.calibrations, workspace)
-    description = CombineInput(
-        exposure=raw.exposure,
-        begin_mjd=raw.begin_mjd,
-        end_mjd=raw.end_mjd,
-        exposure_time=raw.exposure_time,
-        dark_time=raw.dark_time,
-        header={**raw.raw.primary_header, **priors.cards},
-    )
-    added = overscan_variance(raw.raw.layout) if steps.serial_overscan is not None else {}
-    return Flat(raw.raw.instrument, description, raw.raw.layout, exposure, added)
+    read: ReadRaw
+    """Reads a raw."""
+    purpose: Purpose
+    """Which corrections are made."""
+    config: IsrConfig
+    """Settings of the corrections."""
+    priors: Priors
+    """Calibrations to apply."""
+    workspaces: tuple[Workspace, Workspace] = field(default_factory=lambda: (Workspace(), Workspace()))
+    """Memory for each of a pair: the two are in memory together, and no third."""
+
+    def take(self, exposure: int, place: int) -> Flat:
+        """Read and correct a flat.
+
+        Parameters
+        ----------
+        exposure
+            Exposure ID.
+        place
+            Its place in the pair, 0 or 1; the flat that had it before is overwritten.
+        """
+        raw = self.read(exposure)
+        layout = raw.raw.layout
+        steps = self.config.steps(self.purpose, raw.raw.instrument, has_overscan=raw.has_overscan)
+        steps = replace(steps, make_variance=False)
+        corrected_exposure = corrected(raw, steps, self.priors.calibrations, self.workspaces[place])
+        description = CombineInput(
+            exposure=raw.exposure,
+            begin_mjd=raw.begin_mjd,
+            end_mjd=raw.end_mjd,
+            exposure_time=raw.exposure_time,
+            dark_time=raw.dark_time,
+            header={**raw.raw.primary_header, **self.priors.cards},
+        )
+        added = overscan_variance(layout) if steps.serial_overscan is not None else {}
+        return Flat(raw.raw.instrument, description, layout, corrected_exposure, added)
