@@ -27,10 +27,11 @@ from tasks.crosstalk.algorithm import solve_crosstalk
 from tasks.crosstalk.run.config import ExtractionConfig, SolutionConfig
 from tasks.crosstalk.run.measure import measure_exposures
 from tasks.crosstalk.run.product import crosstalk_table, ratio_table
+from tasks.crosstalk.run.verify_task import VerifyCrosstalkTask
 from tasks.isr.steps import Purpose
 from tasks.isr.work import Workspace
 
-__all__ = ["CrosstalkConfig", "CrosstalkTask"]
+__all__ = ["CrosstalkConfig", "CrosstalkTask", "VerifyCrosstalkTask"]
 
 _DIMENSIONS = ("instrument", "detector")
 _WARNINGS = 5

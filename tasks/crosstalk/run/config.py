@@ -7,7 +7,7 @@ from lsst.pex.config import ChoiceField, Config, ConfigField, Field, RangeField
 from tasks.crosstalk.algorithm import ExtractionSettings, SolveSettings
 from tasks.isr.config import IsrConfig
 
-__all__ = ["ExtractionConfig", "SolutionConfig"]
+__all__ = ["ExtractionConfig", "ResidualConfig", "SolutionConfig"]
 
 
 class ExtractionConfig(Config):
@@ -28,6 +28,14 @@ class ExtractionConfig(Config):
     def extraction_settings(self) -> ExtractionSettings:
         """Return the settings that the algorithm takes."""
         return ExtractionSettings(threshold=self.threshold, growth=self.growth, mesh=self.mesh)
+
+
+class ResidualConfig(ExtractionConfig):
+    """Settings of the measurement of what is left on corrected exposures."""
+
+    fewest = RangeField(
+        dtype=int, default=50, min=2, doc="Measurements of a pair of amplifiers below which it is not tested."
+    )
 
 
 class SolutionConfig(Config):
