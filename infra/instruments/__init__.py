@@ -1,12 +1,17 @@
 """Cameras: geometry, nominal values, filters, header translation and registration in a Butler."""
 
+import os
+
 from infra.errors import UsageError
 from infra.instruments.geometry import CameraModel
 from infra.instruments.latiss import LATISS
 from infra.instruments.lsstcam import LSSTCAM
 from infra.instruments.lsstcomcam import LSSTCOMCAM
 
-__all__ = ["CAMERAS", "camera", "register_camera"]
+__all__ = ["CAMERAS", "ENVIRONMENT", "camera", "register_camera"]
+
+ENVIRONMENT = "CALPROD_CAMERA"
+"""Environment variable that names the description of a camera, where no repository gives it."""
 
 CAMERAS = {model.name: model for model in (LATISS, LSSTCOMCAM, LSSTCAM)}
 """Rubin's cameras by their instrument name in the Butler."""
@@ -32,17 +37,29 @@ def camera(name: str) -> CameraModel:
 
     Notes
     -----
-    A camera described by a file is known once its repository has been opened.
+    A camera described by a file is known once its repository has been opened or one of its raws read, and
+    wherever the environment variable CALPROD_CAMERA names the file.
 
     Raises
     ------
     infra.errors.UsageError
         If no camera has that name.
     """
-    model = CAMERAS.get(name) or _described.get(name)
+    model = CAMERAS.get(name) or _described.get(name) or _from_environment(name)
     if model is None:
         known = ", ".join((*CAMERAS, *_described))
         raise UsageError(
             f"unknown instrument {name!r}", f"one of {known}; calprod init --camera FILE describes any other"
         )
     return model
+
+
+def _from_environment(name: str) -> CameraModel | None:
+    """Return the camera that the file named by CALPROD_CAMERA describes, if it has that name."""
+    if not os.environ.get(ENVIRONMENT):
+        return None
+    from infra.instruments.described import describe_instrument, load_description
+
+    description = load_description(os.environ[ENVIRONMENT])
+    describe_instrument(description)
+    return _described.get(name)

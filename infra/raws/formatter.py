@@ -53,10 +53,12 @@ class RawFormatter(FormatterV2):
         instrument = str(self.data_id["instrument"])
         if instrument in CAMERAS:
             return None
-        from infra.instruments.described.finding import description_of
+        from infra.instruments.described.finding import describe_instrument, description_of
 
         place = self.file_descriptor.location.uri
-        return description_of(instrument, Path(place.ospath) if place.isLocal else None)
+        description = description_of(instrument, Path(place.ospath) if place.isLocal else None)
+        describe_instrument(description)  # for what this process makes of the raw
+        return description
 
     def _check_identity(self, raw: RawFile) -> None:
         """Refuse a file that has taken the place of the one that was ingested."""

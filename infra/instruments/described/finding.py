@@ -6,14 +6,13 @@ from importlib import resources
 from pathlib import Path
 
 from infra.errors import ProfileError, UsageError
-from infra.instruments import register_camera
+from infra.instruments import ENVIRONMENT, register_camera
 from infra.instruments.described.description import CameraDescription
 from infra.instruments.described.layout import camera_model
 from infra.settings.loading import load_model
 
 __all__ = [
     "CAMERA_FILE",
-    "ENVIRONMENT",
     "describe_instrument",
     "description_of",
     "load_description",
@@ -22,9 +21,6 @@ __all__ = [
 
 CAMERA_FILE = "calprod/camera.yaml"
 """Place of the description in a repository."""
-
-ENVIRONMENT = "CALPROD_CAMERA"
-"""Environment variable that names a description, for raws that lie in no repository."""
 
 _known: dict[str, CameraDescription] = {}
 
