@@ -1,5 +1,6 @@
 """The photon transfer curve beside the camera model, its own pairs, other pairs, and the curve in use."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +65,8 @@ def product_statistics(
         NOISE_CHI_SQUARED and NOISE_SLOPE, see `tasks.ptc.quality.noise.noise_trend`; TURNOFF, MAX_SIGNAL
         (electron); A00, A00_ERROR, A10, A01 (1/electron); A_SUM, the sum of a over all lags in units of
         |a₀₀|; CHI_SQUARED, reduced; ROW_MEAN_VARIANCE_SLOPE; N_PAIRS kept; GAIN_DRIFT and A00_DRIFT, relative
-        to the curve in use. Of the detector: N_BAD, N_AMPLIFIERS, N_PAIRS, N_UNPAIRED, N_HELD_OUT.
+        to the curve in use. Of the detector: N_BAD, N_AMPLIFIERS, N_PAIRS, N_UNPAIRED, N_HELD_OUT,
+        and HELD_OUT_GAIN_EXCESS and GAIN_DRIFT of the worst amplifier.
     """
     evidence = evidence or Evidence()
     curve = from_table(table)
@@ -88,6 +90,7 @@ def product_statistics(
         "N_PAIRS": float(curve.amplifiers[0].series.means.size),
         "N_UNPAIRED": float(sum(str(key).startswith(UNPAIRED) for key in table.meta)),
         "N_HELD_OUT": float(max((one.n_pairs for one in gains.values()), default=0)),
+        **{name: _worst(measured.values(), name) for name in ("HELD_OUT_GAIN_EXCESS", "GAIN_DRIFT")},
     }
     return ProductMeasurement(measured, detector, problems)
 
@@ -160,6 +163,12 @@ def _brighter_fatter(curve: AmplifierCurve, beside: _Beside) -> StatisticValues:
         "A_SUM_ERROR": spread / scale,
         "A_SUM_EXCESS": float(np.copysign(max(abs(total) - 3.0 * spread, 0.0), total)) / scale,
     }
+
+
+def _worst(measured: Iterable[StatisticValues], name: str) -> float:
+    """Value of largest size among the amplifiers; NaN where none has one."""
+    finite = [values[name] for values in measured if np.isfinite(values.get(name, np.nan))]
+    return max(finite, key=abs, default=float("nan"))
 
 
 def _row_mean_slope(curve: AmplifierCurve, columns: int) -> float:
