@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from tasks.reporting.amplifiers import AmplifierTest, Count, severity_margin
 from tasks.reporting.words import limits, number
-from tasks.verification.model import Outcome, Severity
+from tasks.verification.model import FAILED_AMPLIFIERS, Outcome, Severity
 
-__all__ = ["AmplifierTable", "Cell", "Column", "amplifier_table", "cell_of", "whole_detector"]
+__all__ = ["AmplifierTable", "Cell", "Column", "amplifier_table", "cell_of", "name_of"]
+__all__ += ["whole_detector"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,16 @@ def amplifier_table(tests: Sequence[AmplifierTest]) -> AmplifierTable | None:
 
 def whole_detector(tests: Sequence[AmplifierTest]) -> tuple[tuple[str, Cell], ...]:
     """Return the tests of a detector as a whole: name with unit, and the worst result."""
-    return tuple(
-        (f"{test.worst.test} ({test.worst.unit})" if test.worst.unit else test.worst.test, cell_of(test))
-        for test in tests
-        if test.worst.amplifier is None and test.worst.subject == "exposure"
-    )
+    own = (test for test in tests if test.worst.amplifier is None and test.worst.subject == "exposure")
+    return tuple((name_of(test), cell_of(test)) for test in own)
+
+
+def name_of(test: AmplifierTest) -> str:
+    """Return the name of a test of a whole detector, with the unit of what it compares."""
+    worst = test.worst
+    if worst.statistic == FAILED_AMPLIFIERS:
+        return f"{worst.test}, fraction of amplifiers"
+    return f"{worst.test} ({worst.unit})" if worst.unit else worst.test
 
 
 def cell_of(test: AmplifierTest) -> Cell:

@@ -21,6 +21,7 @@ from tasks.reporting.exposures import MANY_DETECTORS, mean_points, mean_statisti
 from tasks.reporting.figures import MeanPoint, mean_against_time
 from tasks.reporting.mosaic import mosaic_figure
 from tasks.reporting.words import artefacts, plural
+from tasks.verification.model import ExposureGroup
 
 __all__ = ["CalibrationView", "calibration_view"]
 
@@ -64,6 +65,12 @@ class CalibrationView:
     mean_figure: Mean | None
     artefacts: tuple[str, ...]
     """What to look for in the residuals."""
+
+    @property
+    def tested_groups(self) -> frozenset[ExposureGroup]:
+        """Groups of exposures that were tested; none where only the calibration itself was."""
+        tallies = self.contents.verdict.tallies
+        return frozenset(one.group for one in tallies if one.group is not None)
 
     @property
     def made_from(self) -> str:

@@ -4,13 +4,16 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tasks.reporting.amplifier_tables import Cell, cell_of
+from tasks.reporting.amplifier_tables import Cell, cell_of, name_of
 from tasks.reporting.amplifiers import AmplifierTest
 from tasks.reporting.words import number
 from tasks.verification.model import DetectorStatistics, StatisticValues
 from tasks.verification.units import unit_of
 
 __all__ = ["ProductColumn", "ProductTable", "product_record", "product_table"]
+
+MOST_COLUMNS = 8
+"""Statistics in one table; more, of those that no test looks at, have a table of their own."""
 
 _PLAIN = Cell(tone="none", outcome="", value="", limits="", counts=(), where="", reason="", fill=None)
 
@@ -31,11 +34,11 @@ class ProductTable:
     """The statistics of one detector's calibration."""
 
     columns: tuple[ProductColumn, ...]
-    """Statistics that are tested, in the order of the policy."""
+    """Statistics that are tested, in the order of the policy, and the others where there are few."""
     rows: tuple[tuple[str, tuple[Cell, ...], str], ...]
     """Amplifier, a cell per column, and why it has no calibration, empty when it has one."""
     others: tuple[ProductColumn, ...]
-    """Statistics that no test looks at."""
+    """Many statistics that no test looks at; empty when they stand among the columns."""
     other_rows: tuple[tuple[str, tuple[str, ...]], ...]
     """Amplifier and the values of those."""
     whole: tuple[tuple[str, Cell], ...]
@@ -79,6 +82,8 @@ def product_table(record: DetectorStatistics, tests: Sequence[AmplifierTest]) ->
     tested = [
         name for name in dict.fromkeys(test.worst.statistic for test in of_amplifiers) if name in measured
     ]
+    if len(measured) <= MOST_COLUMNS:
+        tested += [name for name in measured if name not in tested]
     columns = tuple(_column(name, of_amplifiers) for name in tested)
     others = tuple(_column(name, ()) for name in measured if name not in tested)
     found: dict[tuple[str | None, str], AmplifierTest] = {}
@@ -102,7 +107,7 @@ def product_table(record: DetectorStatistics, tests: Sequence[AmplifierTest]) ->
         ),
         others,
         tuple(
-            (name, tuple(number(amplifiers[name].get(one.statistic)) for one in others))
+            (name, tuple(_text(one.statistic, amplifiers[name].get(one.statistic)) for one in others))
             for name in amplifiers
         ),
         _whole(record.product_detector, found),
@@ -118,9 +123,11 @@ def _cell(column: ProductColumn, values: StatisticValues, test: AmplifierTest | 
     """Return the cell of a statistic: of its worst test, with the value itself whatever the test compares."""
     value = values.get(column.statistic)
     if test is None:
-        return replace(_PLAIN, value=number(value))
+        return replace(_PLAIN, value=_text(column.statistic, value))
     cell = cell_of(test)
-    return replace(cell, value="" if value is None or math.isnan(value) else number(value), counts=())
+    return replace(
+        cell, value="" if value is None or math.isnan(value) else _text(column.statistic, value), counts=()
+    )
 
 
 def _whole(
@@ -131,9 +138,15 @@ def _whole(
     for name, value in values.items():
         test = found.get((None, name))
         cell = _PLAIN if test is None else cell_of(test)
-        rows.append((name, replace(cell, value=f"{number(value)} {unit_of(name)}".rstrip())))
+        rows.append((name, replace(cell, value=f"{_text(name, value)} {unit_of(name)}".rstrip())))
     rest = [test for (amplifier, name), test in found.items() if amplifier is None and name not in values]
-    return (*rows, *((test.worst.test, cell_of(test)) for test in rest))
+    return (*rows, *((name_of(test), cell_of(test)) for test in rest))
+
+
+def _text(statistic: str, value: float | None) -> str:
+    """Return a value in words; a count without decimals."""
+    is_count = value is not None and statistic.startswith("N_") and float(value).is_integer()
+    return f"{value:.0f}" if is_count else number(value)
 
 
 def _gravity(test: AmplifierTest) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from infra.settings.policy import Policy, PolicyTest
 from tasks.verification.checks import camera_state
 from tasks.verification.model import (
+    FAILED_AMPLIFIERS,
     DetectorStatistics,
     ExposureGroup,
     ExposureStatistics,
@@ -21,7 +22,7 @@ from tasks.verification.model import (
 from tasks.verification.results import allowance_rule, softened_by_allowance, test_result
 from tasks.verification.rules import RuleResult, Subject, apply_rule
 
-__all__ = ["FAILED_AMPLIFIERS", "MINIMUM_REFERENCE", "RANGE_SUFFIX", "RecordTests", "exposure_results"]
+__all__ = ["MINIMUM_REFERENCE", "RANGE_SUFFIX", "RecordTests", "exposure_results"]
 
 MINIMUM_REFERENCE = 3
 """Fewest exposures whose scatter says anything."""
@@ -37,9 +38,6 @@ PROCESSING = PolicyTest(
     source="a calibration that could not be made is no calibration",
 )
 """The test every calibration has of each of its amplifiers, asked for by the policy or not."""
-
-FAILED_AMPLIFIERS = "FAILED_AMPLIFIERS"
-"""Statistic of the result that says whether no more amplifiers fail than a test allows: their fraction."""
 
 RANGE_SUFFIX = "_RANGE"
 """At run level ``MEAN_RANGE`` is the 5 to 95 percentile range of ``MEAN`` over the exposures, and so on."""

@@ -16,8 +16,11 @@ from tasks.verification.measured import (
 )
 
 __all__ = ["ExposureStatistics", "DetectorStatistics", "StatisticValues", "ExposureGroup", "PlannedFrame"]
-__all__ += ["TestResult", "Outcome", "Severity", "Level", "TestedThing"]
+__all__ += ["FAILED_AMPLIFIERS", "TestResult", "Outcome", "Severity", "Level", "TestedThing"]
 __all__ += ["Verdict", "VerdictOutcome", "Cause", "Tally", "calibration_type"]
+
+FAILED_AMPLIFIERS = "FAILED_AMPLIFIERS"
+"""Statistic of the result that says whether no more amplifiers fail than a test allows: their fraction."""
 
 type Level = Literal["amplifier", "detector", "exposure", "run"]
 """What one result of a test is about."""

@@ -54,7 +54,7 @@ def heat_map(
     marked: Sequence[tuple[int, int]] = (),
     from_above: bool = False,
     caption: str = "",
-    width: int = 640,
+    width: int = 484,
 ) -> Figure:
     """Draw a matrix or an image, one colour for each value, with a colour bar.
 
@@ -133,8 +133,9 @@ def category_map(
     title
         What is shown.
     kinds
-        Shape (ny, nx): 0 for nothing, else 1 plus the place of the kind in ``names``. A thing of one pixel of
-        a large detector is seen only when the caller bins the map and keeps what is in a block.
+        Shape (ny, nx): 0 for nothing, else 1 plus the place of the kind in ``names``. At most some 500 cells
+        on a side are told apart: bin the map of a large detector, and keep what is in a block. Where cells
+        are small, what is in one is drawn over its empty neighbours too, so that it can be seen.
     names
         Kinds, in the legend.
     x, y
@@ -154,7 +155,8 @@ def category_map(
     with new_figure(width, height) as figure:
         axes = figure.add_axes((_LEFT / width, _BOTTOM / height, plot_width / width, plot_height / height))
         _set_cells(axes, x, y, (codes.shape[0], codes.shape[1]), False, plot_width)
-        draw_pixels = Pixels(axes, _kinds_png(codes, colours), codes.shape[1])
+        drawn = _enlarged(codes) if plot_width < 3 * codes.shape[1] else codes
+        draw_pixels = Pixels(axes, _kinds_png(drawn, colours), codes.shape[1])
         draw_legend(figure, entries)
         svg = to_svg(figure, f"{title}: {', '.join(names)}", [draw_pixels], title=title)
     return Figure(title, svg, caption)
@@ -196,6 +198,16 @@ def _set_cells(
         axis.labelpad = _LABEL_PAD
     axes.set_xlim(-0.5, nx - 0.5)
     axes.set_ylim(*((ny - 0.5, -0.5) if from_above else (-0.5, ny - 0.5)))
+
+
+def _enlarged(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+    """Return the map in which what is in a cell also fills its empty neighbours."""
+    padded, (ny, nx) = np.pad(codes, 1), codes.shape
+    result = codes.copy()
+    for dy in range(3):
+        for dx in range(3):
+            result = np.where(result == 0, padded[dy : dy + ny, dx : dx + nx], result)
+    return result
 
 
 def _kinds_png(codes: npt.NDArray[np.integer], colours: Sequence[str]) -> bytes:
