@@ -5,6 +5,7 @@ import numpy.typing as npt
 from astropy.table import Table
 
 from tasks.isr.linearity import linearized
+from tasks.linearity.checking.light import FEWEST_AMPLIFIERS
 from tasks.linearity.inputs.header import ABSCISSA
 from tasks.linearity.solution.dataset import linearizer_from_table
 from tasks.linearity.solution.model import AmplifierLinearity, Linearizer
@@ -42,17 +43,23 @@ def figures(table: Table) -> tuple[Figure, ...]:
     good = [one for one in linearizer.amplifiers if not one.is_bad]
     if not good:
         return ()
-    return (_residuals(linearizer.amplifiers), _corrections(linearizer, good), _light(linearizer, good))
+    common, scatter = _common(good)
+    lamp = np.nan_to_num(common) if len(good) >= FEWEST_AMPLIFIERS else np.zeros_like(common)
+    return (
+        _residuals(linearizer.amplifiers, lamp),
+        _corrections(linearizer, good),
+        _light(linearizer, good[0].abscissa, common, scatter),
+    )
 
 
-def _residuals(amplifiers: tuple[AmplifierLinearity, ...]) -> Figure:
-    """Before and after the correction, amplifier by amplifier."""
+def _residuals(amplifiers: tuple[AmplifierLinearity, ...], lamp: FloatArray) -> Figure:
+    """Before and after the correction, amplifier by amplifier, without what all show alike (%)."""
     panels: dict[str, tuple[Series, ...]] = {}
     for one in amplifiers:
         if one.is_bad:
             panels[f"{one.name} (no correction)"] = ()
             continue
-        before, after = _before(one), _after(one)
+        before, after = _before(one, lamp), _after(one) - lamp
         drawn = _drawn(one)
         x, left_out = one.ordinate / 1e3, drawn & ~one.mask
         ends = np.array([-1.0, 1.0]) * _height(before[one.mask & drawn], after[one.mask & drawn])
@@ -69,7 +76,7 @@ def _residuals(amplifiers: tuple[AmplifierLinearity, ...]) -> Figure:
         RESIDUAL,
         lines=(Line(0.0, warn=False),),
         caption="Level over the straight line through the linearised levels, less 1, before and after the "
-        "correction. What all amplifiers show alike at one level is the lamp's.",
+        "correction. What all amplifiers miss the line by alike after it is taken out as the lamp's.",
     )
 
 
@@ -93,18 +100,23 @@ def _corrections(linearizer: Linearizer, good: list[AmplifierLinearity]) -> Figu
     )
 
 
-def _light(linearizer: Linearizer, good: list[AmplifierLinearity]) -> Figure:
-    """Draw what the amplifiers have in common after the correction: lamp and shutter."""
+def _common(good: list[AmplifierLinearity]) -> tuple[FloatArray, FloatArray]:
+    """Median over the amplifiers of the residuals after the correction, and their scatter (%)."""
     after = np.array([np.where(one.mask & _drawn(one), _after(one), np.nan) for one in good])
     some = np.isfinite(after).any(axis=0)
     median, scatter = np.full(after.shape[1], np.nan), np.full(after.shape[1], np.nan)
     median[some] = np.nanmedian(after[:, some], axis=0)
-    scatter[some] = np.nanmedian(np.abs(after[:, some] - median[some]), axis=0) * 1.4826
+    scatter[some] = 1.4826 * np.nanmedian(np.abs(after[:, some] - median[some]), axis=0)
+    return median, scatter
+
+
+def _light(linearizer: Linearizer, light: FloatArray, common: FloatArray, scatter: FloatArray) -> Figure:
+    """Draw what the amplifiers have in common after the correction: lamp and shutter."""
     is_time = linearizer.metadata.get(ABSCISSA, "exposureTime") == "exposureTime"
     axis = Axis("exposure time", "s") if is_time else Axis("charge of the photodiode", "C")
     return scatter_plot(
         "What all amplifiers miss the light by",
-        (Series(good[0].abscissa, median, "median of the amplifiers", "points", 0, error=scatter),),
+        (Series(light, common, "median of the amplifiers", "points", 0, error=scatter),),
         axis,
         RESIDUAL,
         lines=(Line(0.0, warn=False),),
@@ -113,10 +125,10 @@ def _light(linearizer: Linearizer, good: list[AmplifierLinearity]) -> Figure:
     )
 
 
-def _before(one: AmplifierLinearity) -> FloatArray:
-    """Residuals of the measured levels about their own straight line (%)."""
+def _before(one: AmplifierLinearity, lamp: FloatArray) -> FloatArray:
+    """Residuals of the measured levels about their own straight line, the lamp's taken out (%)."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = one.ordinate / one.residual_model
+        ratio = one.ordinate / one.residual_model - lamp / 100.0
     return np.asarray(100.0 * (ratio / np.nanmedian(ratio[one.mask & _drawn(one)]) - 1.0))
 
 
