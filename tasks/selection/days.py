@@ -7,9 +7,8 @@ from enum import StrEnum
 
 from infra.naming import CalibrationKey
 from infra.settings.profile import CalibrationSettings
-from tasks.selection.candidates import keys_of, set_rules, unsuitable
+from tasks.selection.counts import CalibrationCount, count_day
 from tasks.selection.model import ExposureRecord, ExposureSet
-from tasks.selection.sets import describe_set, split_into_sets
 
 __all__ = ["CalibrationCount", "CalibrationDay", "DayState", "calibration_days"]
 
@@ -27,33 +26,6 @@ class DayState(StrEnum):
     """Everything it has complete sets for is made."""
     SHORT = "short"
     """It has calibration exposures, but of nothing enough."""
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationCount:
-    """What a day holds for one calibration, by its headers alone."""
-
-    calibration: CalibrationKey
-    exposures: int
-    """Suitable exposures of the day."""
-    sets: int
-    largest_set: int
-    """Exposures of the largest set, its first one included."""
-    needed: int
-    """Exposures a set needs, its first one included."""
-    done: bool
-    """Whether a campaign has made this calibration from the day."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether one set is large enough; the plan then looks at its pixels."""
-        return self.largest_set >= self.needed
-
-    def __str__(self) -> str:
-        text = f"{self.calibration} {self.exposures}"
-        if self.done:
-            return f"{text} done"
-        return text if self.complete else f"{text} ({self.largest_set} of {self.needed} needed)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +105,7 @@ def calibration_days(
     days = []
     for day_obs in sorted(by_day):
         day = by_day[day_obs]
-        counts, sets = _count(day, calibrations, made, bands or {})
+        counts, sets = count_day(day, calibrations, made, bands or {})
         if not counts:
             continue
         last = _last_time(day)
@@ -149,38 +121,6 @@ def _last_time(day: Sequence[ExposureRecord]) -> float | None:
     times = (time for record in day for time in (record.begin_tai, record.end_tai))
     # max() over NaN gives whichever comes first: one broken header would hide that the day is not over.
     return max((time for time in times if math.isfinite(time)), default=None)
-
-
-def _count(
-    day: Sequence[ExposureRecord],
-    calibrations: Sequence[CalibrationSettings],
-    made: Collection[tuple[int, str]],
-    bands: Mapping[str, str | None],
-) -> tuple[list[CalibrationCount], list[ExposureSet]]:
-    """Count what one day holds for every calibration."""
-    counts: list[CalibrationCount] = []
-    sets: list[ExposureSet] = []
-    for rule in calibrations:
-        rules = set_rules(rule)
-        split = split_into_sets(day, rules)
-        for key, records in keys_of(rule, day, bands).items():
-            suitable = {record.exposure for record in records if unsuitable(record, rule) is None}
-            if not suitable:
-                continue
-            mine = [[record for record in one if record.exposure in suitable] for one in split]
-            mine = [one for one in mine if one]
-            sets += [describe_set(one, place, rules.per_filter) for place, one in enumerate(mine, start=1)]
-            counts.append(
-                CalibrationCount(
-                    calibration=key,
-                    exposures=len(suitable),
-                    sets=len(mine),
-                    largest_set=max(len(one) for one in mine),
-                    needed=rule.selection.minimum + 1,
-                    done=(day[0].day_obs, str(key)) in made,
-                )
-            )
-    return counts, sets
 
 
 def _state(counts: Sequence[CalibrationCount], acquiring: bool) -> DayState:

@@ -133,7 +133,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExposureSet:
-    """Exposures taken as one sequence: one type, filter and exposure time, with no long pause."""
+    """Exposures taken as one sequence: one type, filter and exposure time, or a ramp of flats."""
 
     name: str
     """Name within the plan, such as ``20240326-flat-SDSSr_65mm_empty-2``."""
@@ -142,7 +142,7 @@ class ExposureSet:
     physical_filter: str | None
     """Filter of the set; None for types on which the filter has no influence."""
     exposure_time: float | None
-    """Median exposure time (s); None where the headers do not tell."""
+    """Median exposure time (s); None of a ramp, and where the headers do not tell."""
     exposures: tuple[int, ...]
     """Exposure IDs in the order taken; the first is never combined."""
     begin_tai: float

@@ -13,7 +13,7 @@ from tasks.selection.ramp.ramps import RampRules, find_ramps, levels_of
 from tasks.selection.robust import Finding
 from tasks.selection.state import state_of
 
-__all__ = ["Ramp", "judge_ramps", "loose_candidates", "pair_rules"]
+__all__ = ["Ramp", "judge_ramps", "loose_candidates", "pair_rules", "ramp_rules"]
 
 _FEWEST_LEVELS = 3
 """Exposure times, each in a pair, in which a sequence of pairs can be seen, be it complete or not."""
@@ -33,6 +33,18 @@ class Ramp:
 def pair_rules(selection: SelectionSettings) -> PairSelection:
     """Return the rules for pairs; those by default where a calibration has none."""
     return selection.pairs or PairSelection()
+
+
+def ramp_rules(selection: SelectionSettings) -> RampRules:
+    """Return what makes flats a ramp from which pairs are chosen, be it complete or not."""
+    return RampRules(
+        gap_seconds=selection.gap_seconds,
+        tolerance=pair_rules(selection).exposure_time_tolerance,
+        fewest_levels=_FEWEST_LEVELS,
+        fewest_pairs=_FEWEST_LEVELS,
+        smallest_span=_SPAN,
+        is_declared=selection.observation_reasons is not None,
+    )
 
 
 def judge_ramps(
@@ -62,17 +74,9 @@ def judge_ramps(
     Of a sequence that was gone on with in another camera state each part is a ramp, if it is large enough.
     """
     selection, pairs = rule.selection, pair_rules(rule.selection)
-    rules = RampRules(
-        gap_seconds=selection.gap_seconds,
-        tolerance=pairs.exposure_time_tolerance,
-        fewest_levels=_FEWEST_LEVELS,
-        fewest_pairs=_FEWEST_LEVELS,
-        smallest_span=_SPAN,
-        is_declared=selection.observation_reasons is not None,
-    )
     checks = DayChecks.of(day, rule, exclusions)
     ramps: list[Ramp] = []
-    for found in find_ramps(frames, day, rules):
+    for found in find_ramps(frames, day, ramp_rules(selection)):
         parts = _by_state(found, state_keys, pairs) if selection.same_state else [found]
         for part in parts:
             pixels, warnings = inspect_ramp(part, selection.quality, pairs, checks.lamps)

@@ -2,19 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from infra.naming import CalibrationKey, safe_label
+from infra.naming import CalibrationKey
 from infra.settings.profile import CalibrationSettings
 from infra.settings.selection import SelectionSettings
 from tasks.selection.candidates import Candidate, unsuitable
 from tasks.selection.decision import Decision, Material
-from tasks.selection.model import EvidenceValue, ExposureRecord, ExposureSet, PlannedExposure, Role
+from tasks.selection.model import EvidenceValue, ExposureRecord, PlannedExposure, Role
 from tasks.selection.ramp.candidates import Ramp, judge_ramps, loose_candidates, pair_rules
 from tasks.selection.ramp.explicit import assign_listed_pairs
 from tasks.selection.ramp.other_days import sample_other_pairs
 from tasks.selection.ramp.pairing import Pair, PairedRamp, choose_ramp, divide_pairs, pair_up
-from tasks.selection.sets import describe_set
+from tasks.selection.ramp.ramps import describe_ramp
 from tasks.selection.shortage import shortage_of_pairs
 from tasks.selection.state import CameraState, deviation
 
@@ -201,11 +200,7 @@ def _describe(decision: Decision, ramps: Sequence[Ramp]) -> dict[int, str]:
     for ramp in ramps:
         first = ramp.members[0].record
         numbers[first.physical_filter] += 1
-        label = f"{first.day_obs}-{first.observation_type}-{safe_label(first.physical_filter)}"
-        described: ExposureSet = describe_set(
-            [one.record for one in ramp.members], 1, {first.observation_type}
-        )
-        name = f"{label}-pairs-{numbers[first.physical_filter]}"
-        decision.sets.append(replace(described, name=name, exposure_time=None))
-        names.update((one.exposure, name) for one in ramp.members)
+        described = describe_ramp([one.record for one in ramp.members], numbers[first.physical_filter])
+        decision.sets.append(described)
+        names.update((one.exposure, described.name) for one in ramp.members)
     return names

@@ -6,12 +6,13 @@ A photon transfer curve is made from a ramp, an even flat never is. Only headers
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tasks.selection.model import ExposureRecord
-from tasks.selection.sets import SetRules, equal_times, in_order_taken, longest_pause
+from infra.naming import safe_label
+from tasks.selection.model import ExposureRecord, ExposureSet
+from tasks.selection.sets import SetRules, describe_set, equal_times, in_order_taken, longest_pause
 
-__all__ = ["RampRules", "find_ramps", "levels_of", "ramp_flats", "runs_of"]
+__all__ = ["RampRules", "describe_ramp", "find_ramps", "levels_of", "ramp_flats", "runs_of"]
 
 _STEADY = 5
 """Flats of one exposure time in succession that make an even set rather than a step of a ramp."""
@@ -95,6 +96,14 @@ def ramp_flats(day: Iterable[ExposureRecord], types: Iterable[str]) -> dict[int,
         text = f"belongs to a ramp of {len(ramp)} flats from {times[0]:g} to {times[-1]:g} s, not an even set"
         reasons.update((one.exposure, text) for one in ramp)
     return reasons
+
+
+def describe_ramp(ramp: Sequence[ExposureRecord], number: int) -> ExposureSet:
+    """Return the description of a ramp; ``number`` counts those of its day and filter from 1."""
+    first = ramp[0]
+    described = describe_set(ramp, number, {first.observation_type})
+    label = f"{first.day_obs}-{first.observation_type}-{safe_label(first.physical_filter)}"
+    return replace(described, name=f"{label}-pairs-{number}", exposure_time=None)
 
 
 def runs_of(records: Iterable[ExposureRecord], tolerance: float) -> list[Run]:
