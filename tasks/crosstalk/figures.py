@@ -55,8 +55,8 @@ def figures(table: Table) -> tuple[Figure, ...]:
                 significance,
                 "coefficient / standard error",
                 limits=(-_MOST, _MOST),
-                caption=f"Beyond {_MOST:g} standard errors the colour stays the same. Of {n} coefficients that "
-                f"are 0, chance takes {0.0027 * n:.1f} beyond 3.",
+                caption=f"Beyond {_MOST:g} standard errors the colour stays the same. Of {n} coefficients "
+                f"that are 0, chance takes {0.0027 * n:.1f} beyond 3.",
             )
         )
     if np.nan_to_num(matrix.quadratic).any():
