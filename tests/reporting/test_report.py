@@ -58,7 +58,7 @@ def test_every_planted_failure_stands_there_exactly_once(
 
 
 def test_a_failure_is_told_with_value_limit_and_unit(latiss_page: Element) -> None:
-    row = latiss_page.one("tr", **{"data-result": "dark|2024032600062|0|C10|MEAN"})
+    row = latiss_page.one("tr", **{"data-result": "dark|exposure|2024032600062|0|C10|MEAN"})
     values = [cell.text for cell in row.find("td")]
     assert values[:7] == ["2024032600062", "generation", "0", "C10", "5.310", "±0.5", "electron"]
     assert "above 0.5" in values[7]

@@ -188,3 +188,37 @@ def test_a_policy_is_found_by_name_by_path_and_beside_its_profile(tmp_path: Path
     assert load_policy("mine.yaml", beside=tmp_path / "profile.yaml") == builtin_policy("LATISS")
     with pytest.raises(UsageError, match=r"there is no policy 'latis' — did you mean 'latiss'\?"):
         load_policy("latis")
+
+
+# ---- tests of the calibration itself, and failures that are allowed
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"subject": "product", "level": "run"}, "expected amplifier or detector"),
+        ({"subject": "product", "applies_to": ["generation"]}, "expected nothing"),
+        ({"level": "detector", "allowed_failures": 0.1}, "only with a test of amplifiers"),
+        ({"allowed_failures": 1.0}, "less than 1"),
+        ({"reference": "NOMINAL_GAIN"}, "expected nothing for noise_within"),
+        ({"rule": "fraction_within"}, "expected the statistic to compare with"),
+        ({"rule": "at_least", "parameters": {"maximum": 1}}, "expected a parameter of at_least"),
+    ],
+)
+def test_a_test_that_makes_no_sense_is_refused(more: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Policy(name="trial", version="1", tests=(policy_test(**more),))
+
+
+def test_a_product_and_an_exposure_may_be_tested_under_one_name() -> None:
+    product = policy_test(subject="product")
+    both = Policy(name="trial", version="1", tests=(policy_test(), product))
+    assert [test.subject for test in both.tests_of("bias")] == ["exposure", "product"]
+    with pytest.raises(ValueError, match="expected each test once"):
+        Policy(name="trial", version="1", tests=(product, product))
+
+
+def test_an_allowance_takes_the_name_at_the_level_of_detectors() -> None:
+    tests = (policy_test(allowed_failures=0.1), policy_test(level="detector"))
+    with pytest.raises(ValueError, match="expected each test once"):
+        Policy(name="trial", version="1", tests=tests)
