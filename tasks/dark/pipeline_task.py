@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from lsst.pex.config import Field
 from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections
 
 from tasks.combine.calibration import CombinedCalibration, CombineOptions
@@ -15,7 +16,7 @@ from tasks.combine.connections import (
 )
 from tasks.combine.pipeline_task import CombineConfig, CombineTask, Exposures
 from tasks.dark import verify
-from tasks.dark.algorithm import combine_dark_bootstraps, combine_darks
+from tasks.dark.algorithm import DARK_RULE, combine_dark_bootstraps, combine_darks
 from tasks.isr.steps import Purpose
 from tasks.verification.pipeline_task import Room, VerificationConfig, VerificationTask
 
@@ -37,6 +38,12 @@ class DarkConnections(PipelineTaskConnections, dimensions=("instrument", "detect
 class DarkConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=DarkConnections):
     """Settings of the combined dark."""
 
+    reject_cosmic_rays = Field[bool](
+        dtype=bool,
+        default=True,
+        doc="Find cosmic rays in each exposure and leave them out; otherwise they are left to the clip.",
+    )
+
 
 class DarkTask(CombineTask):
     """Combine dark exposures of one detector."""
@@ -47,7 +54,8 @@ class DarkTask(CombineTask):
 
     def combine(self, exposures: Exposures, options: CombineOptions) -> CombinedCalibration:
         """See `tasks.dark.algorithm.combine_darks`."""
-        return combine_darks(exposures, options)
+        rules = DARK_RULE.cosmic_rays if self.config.reject_cosmic_rays else None
+        return combine_darks(exposures, options, cosmic_rays=rules)
 
 
 class DarkBootstrapConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
