@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from astropy.table import Table
-from lsst.daf.butler import DatasetRef, DeferredDatasetHandle
+from lsst.daf.butler import DeferredDatasetHandle
 from lsst.pex.config import ConfigField, Field
 from lsst.pipe.base import (
     InputQuantizedConnection,
@@ -29,10 +29,9 @@ from tasks.combine.connections import (
 from tasks.combine.priors import Priors, read_priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
 from tasks.isr.steps import Purpose
-from tasks.ptc.algorithm import FitType, PhotonTransferCurve, from_table, to_table
+from tasks.ptc.algorithm import FitType, PhotonTransferCurve, to_table
 from tasks.ptc.extract.model import PairMeasurement
 from tasks.ptc.extract.sequence import MeasuredSequence, measure_sequence
-from tasks.ptc.run.certified import certified_curve
 from tasks.ptc.run.config import GainRatioConfig, SequenceConfig, SolveConfig
 from tasks.ptc.run.pairs_task import PairsTask
 from tasks.ptc.run.product import adjustment_cards, binned_table
@@ -164,15 +163,6 @@ class VerifyPtcConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
 
     raws = raws_input("Flats: the inputs of the curve and, in pairs, others.")
     ptc = table_prerequisite("ptc", "The curve under test.")
-    certified = connection.PrerequisiteInput(
-        doc="The curve in use so far.",
-        name="ptc",
-        storageClass="AstropyTable",
-        dimensions=_DIMENSIONS,
-        isCalibration=True,
-        minimum=0,
-        lookupFunction=certified_curve,
-    )
     crosstalk = optional_table("crosstalk", "Crosstalk to correct for.")
     linearizer = optional_table("linearizer", "Non-linearity to correct for.")
     defects = optional_table("defects", "Defects to mask.")
@@ -187,7 +177,7 @@ class VerifyPtcConfig(
 
 
 class VerifyPtcTask(ProductVerificationTask):
-    """Judge a photon transfer curve by itself, by pairs it was not made from, and by the curve in use.
+    """Judge a photon transfer curve by itself, and by pairs that it was not made from.
 
     Of the flats only those are read that did not go into the curve, and have a partner.
     """
@@ -203,18 +193,14 @@ class VerifyPtcTask(ProductVerificationTask):
         inputRefs: InputQuantizedConnection,  # noqa: N803
         outputRefs: OutputQuantizedConnection,  # noqa: N803
     ) -> None:
-        """Read the curve, what it is compared with, and the pairs that are new to it."""
+        """Read the curve, and the pairs that are new to it."""
         candidate, priors = read_candidate(
             butlerQC, inputRefs, self.candidate, read_priors(butlerQC, inputRefs)
         )
         handles: Sequence[DeferredDatasetHandle] = butlerQC.get(inputRefs.raws)
         if not handles:
             raise NoWorkFound("there are no raws to verify with")
-        in_use: DatasetRef | None = getattr(inputRefs, "certified", None)
-        evidence = Evidence(
-            held_out=self._held_out(handles, input_exposures(candidate), priors),
-            certified=None if in_use is None else from_table(butlerQC.get(in_use)),
-        )
+        evidence = Evidence(self._held_out(handles, input_exposures(candidate), priors))
         # One raw more, for the detector's layout, if every flat went into the curve.
         first = next(raw_inputs(handles[:1]))
         butlerQC.put(self.judge(first, candidate, priors, evidence), outputRefs)
