@@ -21,8 +21,9 @@ class SourceFluxes:
 
     means: npt.NDArray[np.float64]
     """Shape (n,); 0 without any."""
-    scatters: npt.NDArray[np.float64]
-    """Standard deviation about the mean, shape (n,)."""
+    correlations: npt.NDArray[np.float64]
+    """Correlation of the errors of the two coefficients of a line fitted to such signals, shape (n,); 0
+    without any signal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,13 +65,17 @@ class ResidualCrosstalk:
 
 
 def source_fluxes(ratios: Sequence[CrosstalkRatios]) -> SourceFluxes:
-    """Mean and scatter of the signals of the bright pixels of each amplifier."""
-    names = ratios[0].amplifiers
-    fluxes = [np.concatenate([np.asarray(one.fluxes[name], np.float64) for one in ratios]) for name in names]
-    return SourceFluxes(
-        np.array([values.mean() if values.size else 0.0 for values in fluxes]),
-        np.array([values.std() if values.size else 0.0 for values in fluxes]),
-    )
+    """Mean of the signals of the bright pixels of each amplifier, and what they mean for a line's errors."""
+    means, correlations = [], []
+    for name in ratios[0].amplifiers:
+        fluxes = np.concatenate([np.asarray(one.fluxes[name], np.float64) for one in ratios])
+        mean = float(fluxes.mean()) if fluxes.size else 0.0
+        means.append(mean)
+        second, third, fourth = (
+            float(((fluxes / mean) ** power).mean()) if mean else 1.0 for power in (2, 3, 4)
+        )
+        correlations.append(-third / np.sqrt(second * fourth) if mean else 0.0)
+    return SourceFluxes(np.array(means), np.array(correlations))
 
 
 def compare(
@@ -125,9 +130,10 @@ def _errors(
 ) -> FloatMatrix:
     """Return the standard errors of a matrix at the mean signal of the sources."""
     constant = matrix.standard_errors * linear_scale
-    # The error of a line is that of its intercept, far from the signals. At their mean it is the scatter
-    # about the line, which is the error of the slope times the scatter of the signals.
     root = np.sqrt(np.maximum(matrix.counts, 1))
-    slope = matrix.error_factor * matrix.quadratic_errors * quadratic_scale / root
-    is_line = np.nan_to_num(matrix.quadratic_errors) > 0
-    return np.where(is_line, slope * fluxes.scatters[:, np.newaxis], constant)
+    square = matrix.error_factor * np.nan_to_num(matrix.quadratic_errors) * quadratic_scale / root
+    # The intercept and the slope of a line err against each other: at the signals it was fitted to the line
+    # is known better than its intercept.
+    there = square * fluxes.means[:, np.newaxis]
+    both = 2.0 * fluxes.correlations[:, np.newaxis] * constant * there
+    return np.sqrt(np.maximum(constant**2 + there**2 + both, 0.0))

@@ -13,11 +13,18 @@ from infra.images import Metadata, Unit
 from tasks.combine.clipping import IQR_TO_SIGMA, clipped_variance_factor
 from tasks.crosstalk.steps.correlation import Spread, correlation_factor, spread_of
 from tasks.crosstalk.steps.extraction import CrosstalkRatios
+from tasks.crosstalk.steps.line import fit_line
 from tasks.isr.crosstalk_matrix import CLIPPED_MEAN_INFLATION, ERROR_FACTOR, CrosstalkMatrix
 
 __all__ = ["CrosstalkSolution", "SolveSettings", "solve_crosstalk"]
 
 type Values = npt.NDArray[np.float64]
+
+_WIDE = 5.0
+"""Clip limit (standard deviations about the median) before there is a line to clip about."""
+
+_LINES = 4
+"""How often a line is fitted, and the measurements clipped about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +125,9 @@ def solve_crosstalk(
     √F(2) = 1.1368. Rubin compares the coefficient with this over the root of the count. The mean scatters 1.3
     times as much, and more where the pixels of one source have noise in common (`correlation_factor`); one in
     fifty pairs without crosstalk, or far more, would pass. Here the true error is taken. With
-    ``flux_order`` 1, r = c + q·flux is fitted, and both errors are those of the fit times the root of the
-    number of measurements, so that they are used in the same way.
+    ``flux_order`` 1, r = c + q·flux is fitted, see `tasks.crosstalk.steps.line`; both errors are those of the
+    fit times the root of the number of measurements, so that they are used in the same way. Rubin clips about
+    the median before it fits, and so takes the ends of the line away; here the clip is about the line.
     """
     settings = settings or SolveSettings()
     if not exposures:
@@ -189,40 +197,46 @@ def _gather(exposures: Sequence[CrosstalkRatios], target: str, source: str) -> t
 def _coefficient(sample: _Sample, settings: SolveSettings) -> _Coefficient:
     """Clip a sample, and take its mean or its straight line."""
     sample = sample.where(np.abs(sample.ratios) < 1.0)  # and so finite
-    for _ in range(settings.n_iterations):
-        if sample.ratios.size == 0:
-            return _Coefficient()
-        first, median, third = np.percentile(sample.ratios, (25, 50, 75))
-        kept = np.abs(sample.ratios - median) < settings.n_sigma * IQR_TO_SIGMA * (third - first)
-        if kept.all() or not kept.any():
-            break
-        sample = sample.where(kept)
+    with_line = _clipped_line(sample, settings) if settings.flux_order == 1 else None
+    sample = _clipped(sample, sample.ratios, settings) if with_line is None else with_line
     ratios, fluxes = sample.ratios, sample.fluxes
     if ratios.size < max(settings.fewest, 1):
         return _Coefficient(count=ratios.size)
     correction = math.sqrt(clipped_variance_factor(settings.n_sigma))
-    line = _line(ratios, fluxes) if settings.flux_order == 1 else None
+    line = None if with_line is None else fit_line(ratios, fluxes)
     if line is None:
         mean = float(ratios.mean())
         error = float(ratios.std()) * correction if ratios.size > 1 else math.nan
         spread = spread_of(ratios - mean, sample.groups)
         found = _Coefficient(mean, 0.0, error, 0.0, ratios.size, spread)
     else:
-        c, q, error_c, error_q = line
-        spread = spread_of(ratios - c - q * fluxes, sample.groups)
-        found = _Coefficient(c, q, error_c * correction, error_q * correction, ratios.size, spread)
+        errors = line.error * correction, line.slope_error * correction
+        spread = spread_of(line.signals(ratios, fluxes), sample.groups)
+        found = _Coefficient(line.intercept, line.slope, *errors, ratios.size, spread)
     if settings.reject_negative and found.linear < 0:
         return replace(found, linear=0.0)
     return found
 
 
-def _line(ratios: Values, fluxes: Values) -> tuple[float, float, float, float] | None:
-    """Intercept and slope, and their errors for one measurement; None where the fluxes allow no line."""
-    spread = float(fluxes.std())
-    if ratios.size < 3 or not spread > 0:
-        return None
-    centre = float(fluxes.mean())
-    slope = float(((fluxes - centre) * (ratios - ratios.mean())).mean()) / spread**2
-    intercept = float(ratios.mean()) - slope * centre
-    scatter = float((ratios - intercept - slope * fluxes).std())
-    return intercept, slope, scatter * math.sqrt(1.0 + (centre / spread) ** 2), scatter / spread
+def _clipped(sample: _Sample, values: Values, settings: SolveSettings) -> _Sample:
+    """Leave out, in several passes, the measurements of which ``values`` is far from the median."""
+    for _ in range(settings.n_iterations):
+        if values.size == 0:
+            break
+        first, median, third = np.percentile(values, (25, 50, 75))
+        kept = np.abs(values - median) < settings.n_sigma * IQR_TO_SIGMA * (third - first)
+        if kept.all() or not kept.any():
+            break
+        sample, values = sample.where(kept), values[kept]
+    return sample
+
+
+def _clipped_line(sample: _Sample, settings: SolveSettings) -> _Sample | None:
+    """Leave out measurements far from the line; None where there can be no line."""
+    kept = _clipped(sample, sample.ratios, replace(settings, n_sigma=_WIDE))
+    for _ in range(_LINES):
+        line = fit_line(kept.ratios, kept.fluxes)
+        if line is None:
+            return None
+        kept = _clipped(sample, line.signals(sample.ratios, sample.fluxes), settings)
+    return kept
