@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from tasks.linearity.fitting.nodes import supported_nodes
 from tasks.linearity.fitting.robust import mad_sigma
 from tasks.linearity.fitting.spline_fit import SplineFit, fit_spline
 from tasks.linearity.fitting.spline_model import SplineData, SplineSettings
@@ -33,7 +33,8 @@ def fit_chosen_nodes(
     Returns
     -------
     fit
-        Of all nodes, or of every second, fourth, … of them.
+        Of all nodes, or of as many, half as many, a quarter, … at equal distances, where an Akima spline
+        renders a square, the commonest non-linearity, exactly.
 
     Notes
     -----
@@ -46,9 +47,14 @@ def fit_chosen_nodes(
     if settings.fit_weights or not np.isfinite(best.parameters.values).all():
         return best
     limit = _FARTHEST * mad_sigma(best.deviations[best.good])
-    lowest, nodes = _criterion(best, limit), data.nodes
-    while nodes.size > _FEWEST_NODES:
-        nodes = _every_second(nodes)
+    lowest, size = _criterion(best, limit), data.nodes.size
+    tried = {data.nodes.tobytes()}
+    while size >= _FEWEST_NODES:
+        nodes = supported_nodes(np.linspace(0.0, data.nodes[-1], size), data.levels)
+        size //= 2
+        if nodes.tobytes() in tried:
+            continue
+        tried.add(nodes.tobytes())
         fit = fit_spline(replace(data, nodes=nodes), settings, turnoff, n_outer)
         criterion = _criterion(fit, limit)
         if criterion <= lowest and np.isfinite(fit.parameters.values).all():
@@ -62,11 +68,3 @@ def _criterion(fit: SplineFit, limit: float) -> float:
     squares = float(np.minimum(fit.deviations**2, limit**2).sum()) if limit > 0 else 0.0
     # Noise below the rounding of the least squares is no reason for nodes.
     return n * float(np.log(max(squares / n, 1e-18))) + fit.vector.size * float(np.log(n))
-
-
-def _every_second(nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Every second node, the first and the last among them."""
-    chosen = nodes[::2]
-    if chosen[-1] == nodes[-1]:
-        return chosen
-    return np.append(chosen[:-1] if chosen.size > 2 else chosen, nodes[-1])
