@@ -76,10 +76,11 @@ def _shortage(key: CalibrationKey, parents: dict[str, list[Decision]], listed: b
     if not missing:
         return None
     short = [one.shortage for name in missing for one in parents[name] if one.shortage is not None]
-    advice = "; ".join(f"for {one.calibration}: {one.advice}" for one in short)
-    if not advice:
-        word = "list exposures for" if listed else "take exposures for"
-        advice = f"{word} {' and '.join(missing)}, or make it part of the plan"
+    advice = [f"for {one.calibration}: {one.advice}" for one in short]
+    silent = [name for name in missing if not any(one.shortage for one in parents[name])]
+    if silent:
+        word = "list" if listed else "take"
+        advice.append(f"{word} exposures for {' and '.join(silent)}, or make it part of the plan")
     first = short[0] if short else None
     return Shortage(
         calibration=key,
@@ -90,5 +91,5 @@ def _shortage(key: CalibrationKey, parents: dict[str, list[Decision]], listed: b
         physical_filter=None if first is None else first.physical_filter,
         exposure_time=None if first is None else first.exposure_time,
         reason=f"it is made from {' and '.join(missing)}, which cannot be made from this day",
-        advice=advice,
+        advice="; ".join(advice),
     )

@@ -107,7 +107,9 @@ def _decide(material: Material, names: Mapping[int, str]) -> list[Decision]:
     for rule in material.calibrations:
         if rule.observation_type is None:
             known = [decision for decisions in decided.values() for decision in decisions]
-            decided[rule.name] = [decide_derived(rule, known, listed=material.overrides is not None)]
+            decision = decide_derived(rule, known, listed=material.overrides is not None)
+            skipped = rule.selection.when_taken and decision.shortage is not None
+            decided[rule.name] = [] if skipped else [decision]
     return [decision for rule in material.calibrations for decision in decided[rule.name]]
 
 

@@ -24,6 +24,8 @@ STATE: dict[str, str | float | int | None] = {
 RED, GREEN = "SDSSr_65mm~empty", "SDSSg_65mm~empty"
 LAMPS = {RED: 5000.0, GREEN: 3200.0}
 """adu/s"""
+SATURATION, FULL_WELL = 118_000.0, 150_000.0
+"""adu above the overscan"""
 _START = 60395.9
 _SECOND = 1 / 86400.0
 
@@ -108,12 +110,12 @@ class Night:
         rng = self.rng
         dark = 0.055 * time
         light = (
-            LAMPS[physical_filter] * max(time, 1.0) * lamp * (1 + 0.003 * rng.normal())
+            LAMPS[physical_filter] * (time or 1.0) * lamp * (1 + 0.003 * rng.normal())
             if true_type == "flat"
             else 0.0
         )
         jitter = 3.0 * rng.normal()
-        levels = (light * self.response + dark + 0.4 * rng.normal(size=16)).round(0)
+        levels = (light * self.response + dark + 0.4 * rng.normal(size=16)).round(0).clip(max=FULL_WELL)
         level = float(np.median(levels))
         steep = 0.015 * level + rng.normal(scale=0.3)
         return QuickStatistics(
@@ -131,7 +133,7 @@ class Night:
             corner_excess=float(
                 5.0 + 0.15 * time + rng.normal(scale=0.7) + (60.0 if first else 0.0) - 0.05 * level
             ),
-            saturated_fraction=0.0,
+            saturated_fraction=float(np.mean(levels > SATURATION)),
             nan_fraction=0.0,
         )
 

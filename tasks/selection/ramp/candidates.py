@@ -43,6 +43,7 @@ def ramp_rules(selection: SelectionSettings) -> RampRules:
         fewest_levels=_FEWEST_LEVELS,
         fewest_pairs=_FEWEST_LEVELS,
         smallest_span=_SPAN,
+        smallest_pass=pair_rules(selection).minimum_pairs,
         is_declared=selection.observation_reasons is not None,
     )
 

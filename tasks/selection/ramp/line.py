@@ -3,14 +3,19 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from itertools import combinations
 
 from tasks.selection.model import ExposureRecord
 
 __all__ = ["LampLine", "fit_line", "level_of", "nearest"]
 
-_LINEAR_PART = 0.6
+_FAINT_PART = 0.25
 """Fraction of the highest level below which a detector is linear enough to find the lamp's rate."""
+_COMPARABLE_PART = 0.6
+"""Fraction of the highest level below which frames look alike but for their level."""
+_LEAST_STEP = 1.2
+"""Ratio of two exposure times that tells rate from offset."""
+_MOST = 40
 _FEWEST = 4
 
 
@@ -40,26 +45,40 @@ def fit_line(ramp: Sequence[ExposureRecord]) -> LampLine | None:
 
     Notes
     -----
-    The rate is the median of level / time over the longer half of the linear part, where an offset hardly
-    counts; the offset is the median of what remains over the shortest third. A dark among the flats, a drop
-    of the lamp or full well move neither.
+    Over the faint part of the ramp, where full well and non-linearity are far, the line is the one with the
+    least sum of absolute departures of level / time. Of these lines one goes through two of the points, and
+    all are tried. A dark among the flats or a drop of the lamp does not move it.
     """
     seen = [one for one in ramp if math.isfinite(level_of(one)) and one.exposure_time > 0]
     if len(seen) < _FEWEST:
         return None
     seen.sort(key=lambda one: (one.exposure_time, one.exposure))
-    highest = _LINEAR_PART * max(level_of(one) for one in seen)
-    # One frame in a wrong filter may be the brightest: what lies below must still be most of a ramp.
-    linear = [one for one in seen if level_of(one) <= highest]
-    linear = linear if len(linear) >= _FEWEST else seen
-    longer = linear[len(linear) // 2 :]
-    rate = median(level_of(one) / one.exposure_time for one in longer)
-    if not rate > 0:
+    brightest = max(level_of(one) for one in seen)
+    faint = [one for one in seen if level_of(one) <= _FAINT_PART * brightest]
+    points = _spread(faint if len(faint) >= _FEWEST else seen, _MOST)
+    slowness = [1.0 / one.exposure_time for one in points]
+    rates = [level_of(one) / one.exposure_time for one in points]
+    best: tuple[float, float, float] | None = None
+    for i, j in combinations(range(len(points)), 2):
+        if points[j].exposure_time <= _LEAST_STEP * points[i].exposure_time:
+            continue
+        offset = (rates[j] - rates[i]) / (slowness[j] - slowness[i])
+        rate = rates[i] - offset * slowness[i]
+        departure = sum(abs(r - rate - offset * x) for r, x in zip(rates, slowness, strict=True))
+        if rate > 0 and (best is None or departure < best[0]):
+            best = (departure, rate, offset)
+    if best is None:
         return None
-    shorter = linear[: max(_FEWEST, len(linear) // 3)]
-    offset = median(level_of(one) - rate * one.exposure_time for one in shorter)
+    _, rate, offset = best
     # A line that is not above zero at the shortest exposure is no measure of anything.
-    return LampLine(rate, max(offset, -0.8 * rate * seen[0].exposure_time), highest)
+    return LampLine(rate, max(offset, -0.8 * rate * seen[0].exposure_time), _COMPARABLE_PART * brightest)
+
+
+def _spread(ordered: Sequence[ExposureRecord], most: int) -> list[ExposureRecord]:
+    """Return at most so many of some frames, spread evenly over them."""
+    if len(ordered) <= most:
+        return list(ordered)
+    return [ordered[round(i * (len(ordered) - 1) / (most - 1))] for i in range(most)]
 
 
 def nearest(place: int, values: Sequence[float], own: Sequence[int], count: int = 8) -> list[float]:

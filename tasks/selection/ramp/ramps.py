@@ -39,6 +39,8 @@ class RampRules:
     """How many of them must be taken twice in succession."""
     smallest_span: float = 3.0
     """Ratio of the longest to the shortest exposure time."""
+    smallest_pass: int = 1
+    """Pairs without which the part of a sequence that visits its levels again is no sequence of its own."""
     is_declared: bool = False
     """Whether the headers already say that the flats are of a ramp: then no further sign is asked for."""
 
@@ -204,13 +206,18 @@ def _passes(runs: Sequence[Run], rules: RampRules) -> list[list[Run]]:
     for index, (run, name) in enumerate(zip(runs, names, strict=True)):
         rest = _named(runs[index:], names[index:])
         again = name in seen and min(len(seen), len(rest)) >= _COVERED * len(every)
-        if again and len(every) >= rules.fewest_levels:
+        n_pairs = min(_n_pairs(ways[-1]), _n_pairs(runs[index:]))
+        if again and len(every) >= rules.fewest_levels and n_pairs >= rules.smallest_pass:
             ways.append([])
             seen = set()
         ways[-1].append(run)
         if name is not None and len(run) > 1:
             seen.add(name)
     return ways
+
+
+def _n_pairs(runs: Iterable[Run]) -> int:
+    return sum(len(run) // 2 for run in runs)
 
 
 def _named(runs: Sequence[Run], names: Sequence[float | None]) -> set[float]:
