@@ -1,5 +1,6 @@
 """The PipelineTask that combines raws: one quantum reads every raw of a detector once."""
 
+import logging
 import os
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -25,12 +26,15 @@ from tasks.combine.priors import read_priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
 from tasks.combine.stack import PROPAGATION_LIMIT
 from tasks.isr.calibrations import Calibrations
+from tasks.isr.camera_state import state_mismatches
 from tasks.isr.chain import correct
 from tasks.isr.config import IsrConfig
 from tasks.isr.steps import IsrSteps, Purpose
 from tasks.isr.work import Workspace
 
 __all__ = ["CombineConfig", "CombineTask", "Exposures", "corrected"]
+
+_log = logging.getLogger(__name__)
 
 type Exposures = Iterator[tuple[CombineInput, CorrectedExposure]]
 """Corrected exposures as they come, with what is known of each."""
@@ -156,7 +160,7 @@ def corrected(
     workspace
         Memory for the exposure, which is overwritten when it is passed again; its own when None.
     """
-    return correct(
+    exposure = correct(
         raw.raw.image,
         raw.raw.layout,
         steps,
@@ -166,6 +170,11 @@ def corrected(
         header=raw.raw.primary_header,
         workspace=workspace,
     )
+    for name, keys in state_mismatches(exposure.metadata).items():
+        _log.warning(
+            "exposure %d: the %s was made in another state of the camera, %s", raw.exposure, name, keys
+        )
+    return exposure
 
 
 def _chain(first: RawInput, rest: Iterator[RawInput]) -> Iterator[RawInput]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from infra.errors import CalprodError
 from infra.images import Metadata
 
-__all__ = ["camera_state_cards", "compare_camera_state"]
+__all__ = ["camera_state_cards", "compare_camera_state", "state_mismatches"]
+
+_MISMATCH = "LSST ISR STATE MISMATCH "
 
 
 def compare_camera_state(
@@ -66,7 +68,16 @@ def camera_state_cards(
             f"the {name} was made in another state of the camera than the exposure: {told}",
             f"make the {name} from exposures of the same state, or turn off 'strict'",
         )
-    return {f"LSST ISR STATE MISMATCH {name.upper()}": ",".join(keys) for name, keys in mismatches.items()}
+    return {f"{_MISMATCH}{name.upper()}": ",".join(keys) for name, keys in mismatches.items()}
+
+
+def state_mismatches(cards: Metadata) -> dict[str, str]:
+    """Return the keys that `camera_state_cards` recorded, joined by commas, by name of the calibration."""
+    return {
+        key.removeprefix(_MISMATCH).lower(): str(keys)
+        for key, keys in cards.items()
+        if key.startswith(_MISMATCH)
+    }
 
 
 def _agree(first: object, second: object) -> bool:

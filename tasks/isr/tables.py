@@ -78,8 +78,8 @@ def corrections_from_linearizer(table: Table) -> dict[str, LinearityCorrection]:
     Parameters
     ----------
     table
-        One row per amplifier with AMPLIFIER_NAME, TYPE and COEFFS (adu); for lookup tables also LOOKUP_VALUES
-        (`tasks.isr.lookup_columns`), each amplifier's own row of it, or all rows in every one of them.
+        One row per amplifier with AMPLIFIER_NAME, TYPE and COEFFS (adu), and a lookup table where a type asks
+        for it (`tasks.isr.lookup_columns`).
 
     Raises
     ------
@@ -88,7 +88,8 @@ def corrections_from_linearizer(table: Table) -> dict[str, LinearityCorrection]:
     """
     _check(table, "linearizer", "LINEARIZER", ("AMPLIFIER_NAME", "TYPE", "COEFFS"))
     corrections = {}
-    for index, row in enumerate(table):
+    lookup = join_lookup(table)
+    for row in table:
         name, kind = str(row["AMPLIFIER_NAME"]), str(row["TYPE"])
         if kind not in get_args(LinearityType.__value__):
             raise CalprodError(
@@ -96,8 +97,8 @@ def corrections_from_linearizer(table: Table) -> dict[str, LinearityCorrection]:
                 f"use one of {', '.join(get_args(LinearityType.__value__))}",
             )
         coefficients = np.atleast_1d(_numbers(row["COEFFS"]))
-        lookup = _lookup_row(table, index, coefficients, name) if kind == "LookupTable" else None
-        corrections[name] = LinearityCorrection(cast(LinearityType, kind), coefficients, lookup)
+        entries = _lookup_row(lookup, coefficients, name) if kind == "LookupTable" else None
+        corrections[name] = LinearityCorrection(cast(LinearityType, kind), coefficients, entries)
     return corrections
 
 
@@ -154,18 +155,13 @@ def _numbers(value: Any) -> npt.NDArray[np.float64]:
 
 
 def _lookup_row(
-    table: Table, index: int, coefficients: npt.NDArray[np.float64], name: str
+    lookup: npt.NDArray[np.float32] | None, coefficients: npt.NDArray[np.float64], name: str
 ) -> npt.NDArray[np.float32]:
     """Row of the lookup table that an amplifier uses."""
-    lookup = join_lookup(table)
-    if lookup is None:
-        raise CalprodError(
-            f"the linearizer has no lookup table for amplifier {name}", "make the linearizer again"
-        )
-    values = lookup[index]
-    if values.ndim == 1:
-        return values
     row = int(coefficients[0])
-    if not 0 <= row < values.shape[0]:
-        raise CalprodError(f"the lookup table has no row {row}, which amplifier {name} asks for")
-    return np.ascontiguousarray(values[row])
+    if lookup is None or not 0 <= row < lookup.shape[0]:
+        raise CalprodError(
+            f"the linearizer has no row {row} of a lookup table for amplifier {name}",
+            "make the linearizer again",
+        )
+    return np.ascontiguousarray(lookup[row])

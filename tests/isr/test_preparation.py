@@ -114,7 +114,7 @@ def test_a_calibration_that_no_step_asks_for_is_left_alone():
 
 def test_priors_of_another_detector_are_refused():
     correction = {"C10": LinearityCorrection("Squared", np.array([1e-6]))}
-    with pytest.raises(CalprodError, match=r"no linearity correction for amplifier C11.* of detector RXX_S00"):
+    with pytest.raises(CalprodError, match=r"no linearity correction for amplifier C11.* of detector"):
         correct(raw(), LAYOUT, steps_for("bias", "LATISS"), Calibrations(linearizer=correction))
     short = AmplifierResponses.usable(GAINS, {"C10": 5.0}, TURNOFFS)
     with pytest.raises(CalprodError, match="no read noise for amplifier C11"):
