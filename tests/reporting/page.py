@@ -9,13 +9,24 @@ ATTRIBUTES = {
     *("aria-hidden", "aria-label", "aria-labelledby", "charset", "checked", "class", "clip-path", "colspan"),
     *("content", "cx", "cy", "d", "data-result", "data-role", "fill", "font-size", "height", "href"),
     *("http-equiv", "id", "lang", "name", "opacity", "open", "preserveaspectratio", "r", "rel", "role", "rx"),
-    *("scope", "stroke", "stroke-width", "style", "tabindex", "title", "transform", "type", "viewbox"),
+    *(
+        "scope",
+        "stroke",
+        "stroke-linecap",
+        "stroke-width",
+        "style",
+        "tabindex",
+        "title",
+        "transform",
+        "type",
+        "viewbox",
+    ),
     *("width", "x", "xlink:href", "y"),
 }
 """Every attribute the templates and figures may use."""
 
 
-_VOID = {"meta", "link", "input", "br", "hr", "img"}
+_VOID = {"meta", "link", "input", "br", "hr", "img", "wbr"}
 
 
 @dataclass
