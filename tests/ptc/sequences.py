@@ -38,8 +38,8 @@ class SimulatedSequence:
     """A ramp that is exposed when it is read."""
 
     specification: NightSpec
-    spoil: Callable[[np.ndarray, SensorTruth, ScheduledExposure], None] | None = None
-    """Changes the segments of a raw in place: array [amplifier, y, x], sensor, exposure."""
+    spoil: Callable[[np.ndarray, SensorTruth, ScheduledExposure], np.ndarray] | None = None
+    """Makes other segments out of those of a raw: array [amplifier, y, x], sensor, exposure."""
     reads: list[int] = field(default_factory=list)
     """Exposures in the order read."""
 
@@ -70,7 +70,7 @@ class SimulatedSequence:
         one = self.exposures[number]
         segments = self.camera.expose(one)
         if self.spoil is not None:
-            self.spoil(segments, self.sensor, one)
+            segments = self.spoil(segments, self.sensor, one)
         layout = self.sensor.layout
         image = np.zeros(layout.raw_shape, segments.dtype)
         for amplifier, stored in zip(layout.amplifiers, segments, strict=True):
