@@ -6,7 +6,21 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from tasks.defects.algorithm import DefectSettings, defects_of_map, find_defects, merge_defects
+from tasks.bias.pipeline_task import BiasBootstrapTask
+from tasks.dark.pipeline_task import DarkBootstrapTask
+from tasks.defects.algorithm import (
+    DefectReason,
+    DefectSettings,
+    defects_from_table,
+    defects_of_map,
+    find_defects,
+    merge_defects,
+)
+from tasks.defects.pipeline_task import DefectsTask
+from tasks.defects.steps.model import from_defects
+from tasks.flat.pipeline_task import FlatBootstrapTask
+from tasks.isr.calibrations import Calibrations
+from tests.cameras.stl1001e import read_series
 from tests.defects.detectors import combined, detector
 
 LAYOUT = detector(1, 1, 1024, 1024)
@@ -52,3 +66,37 @@ def test_cold_pixels_of_a_real_flat(series):
     merged = merge_defects({"dark": [hot], "flat": [found]}, LAYOUT)
     boxes = defects_of_map(merged)
     assert sum(one.box.area for one in boxes) == np.count_nonzero(merged.mask)
+
+
+@pytest.mark.shared_data
+def test_the_tasks_find_the_same_from_the_raw_files_on(test_data, series, monkeypatch):
+    monkeypatch.setenv("CALPROD_CAMERA", "stl1001e")
+    _, _, reference = series
+    raws = read_series(test_data)
+
+    def made(task, inputs, **calibrations):
+        made = task(config=task.ConfigClass()).run(
+            iter(inputs), Calibrations(**calibrations), {}, len(inputs)
+        )
+        return made.calibration
+
+    bias = made(BiasBootstrapTask, raws.of("bias", -5.0))
+    dark = made(DarkBootstrapTask, raws.of("dark", -5.0, 60.0), bias=bias)
+    flat = made(FlatBootstrapTask, raws.of("flat", -5.0), bias=bias, dark=dark)
+    config = DefectsTask.ConfigClass()
+    # 200 adu in 60 s above zero, in electron/s above the mean.
+    gain, mean = raws.of("bias", -5.0)[0].raw.layout.amplifiers[0].gain, reference["dark60_median_adu"]
+    config.dark.threshold_type, config.dark.dark_value = "VALUE", (200.0 - mean) / 60.0 * gain
+    config.flat.threshold_type, config.flat.flat_value = "VALUE", 0.8
+    images = {"bias": bias, "dark": dark, "flat": flat}
+    instrument = raws.description.instrument
+    table = DefectsTask(config=config).run(images, instrument, 0).output
+    assert (table.meta["INSTRUME"], table.meta["DETECTOR"]) == (instrument, 0)
+    found = from_defects(defects_from_table(table), (1024, 1024))
+    hot = np.count_nonzero(found & np.uint16(DefectReason.HOT))
+    assert hot == pytest.approx(reference["hot_pixels_60s_gt_200adu"], rel=0.02)
+    # Of pixels of some 10000 adu in the dark, so much is subtracted that they are cold in the flat, too.
+    is_cold = found & np.uint16(DefectReason.COLD) != 0
+    assert (dark.image[is_cold & (found & np.uint16(DefectReason.HOT) != 0)] * 60.0 > 5000.0).all()
+    only_cold = np.count_nonzero(is_cold & (found & np.uint16(DefectReason.HOT) == 0))
+    assert only_cold == pytest.approx(reference["flat_pix_lt_0.8"], abs=1)

@@ -25,13 +25,17 @@ def layout_of_image(instrument: str, detector: int, shape: tuple[int, int]) -> D
         The detector's amplifiers cannot share the image evenly.
     """
     model = camera(instrument).detector(detector)
+    whole = model.layout()
+    if whole.image_shape == shape:
+        return whole
     columns = 1 + max(one.column for one in model.amplifiers)
     rows = 1 + max(one.row for one in model.amplifiers)
     (height, rest_y), (width, rest_x) = divmod(shape[0], rows), divmod(shape[1], columns)
-    if rest_x or rest_y or not (width and height):
+    layout = model.layout(SegmentModel(max(width, 1), max(height, 1), 0, max(width, 1), max(height, 1)))
+    if rest_x or rest_y or layout.image_shape != shape:
         raise CalprodError(
             f"an image of {shape[1]} x {shape[0]} pixels is none of detector {model.full_name} of "
             f"{instrument}, which has {columns} x {rows} amplifiers",
             "combine whole, trimmed frames of that detector",
         )
-    return model.layout(SegmentModel(width, height, 0, width, height))
+    return layout
