@@ -65,7 +65,8 @@ def defects_to_region_table(
             "X": np.array([box.x0 + (box.width - 1) / 2 + 1.0 for box in boxes], np.float64),
             "Y": np.array([box.y0 + (box.height - 1) / 2 + 1.0 for box in boxes], np.float64),
             "SHAPE": np.array(["POINT" if box.area == 1 else "BOX" for box in boxes], "U16"),
-            "R": sizes,
+            # ECSV gives no empty column of pairs back.
+            "R": sizes if boxes else np.zeros(0),
             "ROTANG": np.zeros(len(boxes)),
             "COMPONENT": np.arange(len(boxes)),
         }
