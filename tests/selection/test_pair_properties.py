@@ -81,7 +81,7 @@ def check(plan: Plan, night: Night) -> None:
     assert not short & set(map(str, plan.keys()))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(NIGHTS)
 def test_every_plan_with_ramps_keeps_the_rules(night):
     plan = plan_of(night, calibrations=everything())
@@ -89,7 +89,7 @@ def test_every_plan_with_ramps_keeps_the_rules(night):
     plan.digest()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(NIGHTS, st.integers(0, 2**32 - 1))
 def test_the_order_of_what_is_given_does_not_matter(night, seed):
     shift = np.random.default_rng(seed)
@@ -101,7 +101,7 @@ def test_the_order_of_what_is_given_does_not_matter(night, seed):
     assert again.digest() == plan.digest()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(NIGHTS)
 def test_a_flat_excluded_by_hand_is_in_no_pair(night):
     plan = plan_of(night, calibrations=everything())
