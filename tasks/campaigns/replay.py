@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from infra.instruments import CAMERAS
+
 __all__ = ["ReplayStep", "replay_script"]
 
 _HEAD = """\
@@ -13,7 +15,7 @@ _HEAD = """\
 # Every command below was run with just these values. It needs the raws: a repository to which the
 # instrument has been added and into which the same exposures have been ingested, and nothing else:
 #
-#   calprod init NEW_REPO --instrument {instrument}
+#   calprod init NEW_REPO {camera}
 #   calprod ingest NEW_REPO RAW_FILE...
 #
 # Read it, then run it with:  REPO=NEW_REPO REPLAY=yes bash {name}
@@ -29,6 +31,11 @@ for tool in pipetask butler; do
 done
 # Pipelines of the software that made the campaign; point it elsewhere if they were installed elsewhere.
 PIPELINES="${{PIPELINES:-{pipelines}}}"
+"""
+
+_DESCRIBED = """\
+# {instrument} is described by a file, which calprod init leaves in the repository.
+export CALPROD_CAMERA="${{CALPROD_CAMERA:-$REPO/calprod/camera.yaml}}"
 """
 
 
@@ -73,11 +80,13 @@ def replay_script(
         _HEAD.format(
             campaign=_one_line(campaign),
             summary=_one_line(summary),
-            instrument=instrument,
+            camera=f"--instrument {instrument}" if instrument in CAMERAS else "--camera FILE",
             pipelines=pipelines,
             name=name,
         )
     ]
+    if instrument not in CAMERAS:
+        lines.append(_DESCRIBED.format(instrument=instrument))
     for step in steps:
         lines.append(f"\n# {_one_line(step.title)}\n{_body(step)}\n")
     return "".join(lines)

@@ -21,8 +21,16 @@ from tasks.dark.pipeline_task import DarkBootstrapTask
 from tasks.flat.pipeline_task import FlatBootstrapTask
 from tasks.isr.calibrations import Calibrations
 from tasks.isr.steps import Purpose, steps_for
-from tasks.ptc.extract.detector_pair import measure_pair
-from tasks.ptc.extract.model import AmplifierReading, PairDescription
+from tasks.ptc.algorithm import (
+    AmplifierReading,
+    FitType,
+    PairDescription,
+    PairMeasurement,
+    SolveSettings,
+    measure_pair,
+    solve_curve,
+    to_table,
+)
 from tests.cameras.stl1001e import Series, read_series
 
 pytestmark = pytest.mark.shared_data
@@ -148,20 +156,23 @@ def test_the_combined_dark_and_its_hot_pixels(dark, reference):
     assert np.count_nonzero(charge > 1000) == pytest.approx(reference["hot_pixels_60s_gt_1000adu"], rel=0.01)
 
 
-def test_gain_from_pairs_of_dome_flats(series, biases, reference):
+@pytest.fixture(scope="module")
+def pairs(series, biases) -> list[PairMeasurement]:
+    """Return what three pairs of dome flats of one level tell, each frame less the bias alone."""
     raws = series.of("flat", WARM)
     flats = correct_all("ptc", raws, bias=biases[WARM])
-    gains = []
-    for number, expected in enumerate(reference["flat_pairs"]):
-        first, second = raws[2 * number], raws[2 * number + 1]
-        pair = PairDescription((first.exposure, second.exposure), 23.0, first.begin_mjd)
-        (measured,) = measure_pair(
-            flats[2 * number],
-            flats[2 * number + 1],
-            first.raw.layout,
-            pair,
-            {"A": AmplifierReading(overscan_noise=6.70)},
-        )
+    measured = []
+    for first in range(0, len(raws), 2):
+        one, other = raws[first], raws[first + 1]
+        pair = PairDescription((one.exposure, other.exposure), 23.0, one.begin_mjd)
+        # Without overscan the read noise comes from the biases.
+        readings = {"A": AmplifierReading(overscan_noise=6.70)}
+        measured += measure_pair(flats[first], flats[first + 1], one.raw.layout, pair, readings)
+    return measured
+
+
+def test_gain_from_pairs_of_dome_flats(pairs, reference):
+    for measured, expected in zip(pairs, reference["flat_pairs"], strict=True):
         assert measured.reason is None
         # The reference took a part of the frame, which is 0.6 % brighter.
         assert measured.mean == pytest.approx(expected["mean"], rel=0.01)
@@ -170,8 +181,15 @@ def test_gain_from_pairs_of_dome_flats(series, biases, reference):
         # Covariances of neighbours have errors of C00 / 1024 = 9.5 adu², in both.
         for lag, key in (((1, 0), "cov_serial"), ((0, 1), "cov_parallel")):
             assert abs(measured.covariances[lag] - expected[key]) < 3 * np.sqrt(2) * 9.5
-        gains.append(measured.gain)
-    assert 1.925 < float(np.mean(gains)) < 1.945
+    assert 1.925 < float(np.mean([one.gain for one in pairs])) < 1.945
+
+
+@pytest.mark.parametrize("fit_type", list(FitType))
+def test_one_level_makes_no_curve_and_says_so_and_the_pairs_keep_their_gains(pairs, fit_type):
+    table = to_table(solve_curve(pairs, SolveSettings(fit_type=fit_type)))
+    assert "3 usable pairs at 1 flux levels" in table["BAD_REASON"][0]
+    assert np.isnan(table["GAIN"][0])
+    np.testing.assert_allclose(np.sort(table["GAIN_LIST"][0]), np.sort([one.gain for one in pairs]))
 
 
 def test_the_combined_flat_has_the_spread_of_the_reference(series, biases, dark, reference):
