@@ -16,7 +16,10 @@ from infra.raws.cards import Header
 from infra.raws.fits_file import FitsFile, Hdu
 from infra.raws.pixels import Target, image_axes, is_float, read_segment
 
-__all__ = ["DescribedFrame", "described_frame", "read_described"]
+__all__ = ["DIGEST", "DescribedFrame", "described_frame", "read_described"]
+
+DIGEST = "CALPROD CAMERA"
+"""Card with the beginning of the description's digest, which goes on into what is made of the frame."""
 
 _STRUCTURAL = frozenset(
     {"XTENSION", "SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "TFIELDS", "EXTEND"}
@@ -69,7 +72,8 @@ def described_frame(file: FitsFile, description: CameraDescription) -> Described
                 f"{hdu.label}: header cards NAXISn say {axes[0]} x {axes[1]} pixels,"
                 f" {detector.name} is described with {columns} x {rows} (key image_size)"
             )
-    return DescribedFrame(detector, {**header, **state_cards(description, header)}, hdus)
+    told: Header = {**header, **state_cards(description, header), DIGEST: description.digest[:16]}
+    return DescribedFrame(detector, told, hdus)
 
 
 def read_described(file: FitsFile, frame: DescribedFrame, layout: DetectorLayout) -> NDArray[Any]:

@@ -25,6 +25,7 @@ def test_one_unsigned_image_of_two_amplifiers(tmp_path, name):
     assert [one.name for one in raw.layout.amplifiers] == ["A", "B"]
     assert raw.primary_header["SET-TEMP"] == -20.0
     assert raw.primary_header["CCDTEMP"] == -19.8
+    assert raw.primary_header["CALPROD CAMERA"] == described(tmp_path).digest[:16]
     assert "BZERO" not in raw.primary_header
 
 

@@ -13,6 +13,7 @@ from lsst.daf.butler import Butler
 from flows.cli import main
 from infra.butler.images import calibration_image
 from infra.butler.repository import open_butler
+from infra.instruments.described import load_description
 from tests.cameras.stl1001e import DAY
 
 pytestmark = pytest.mark.shared_data
@@ -105,6 +106,9 @@ def test_everything_the_series_allows_is_made_and_verified(repository):
     assert set(verdicts.values()) == {"verified"}
     with open_butler(repository) as butler:
         bias, dark, flat = (image(butler, name) for name in ("bias", "dark", "flat"))
+        (made,) = butler.query_datasets("bias", "STL1001E/calib/calprod/nightly/*", find_first=False)
+        header = calibration_image(butler.get(made)).metadata
+        assert header["CALPROD CAMERA"] == load_description("stl1001e").digest[:16]
         (ref,) = butler.query_datasets("defects", "STL1001E/calib/*", find_first=False, explain=False)
         defects = butler.get(ref)
     assert np.median(bias) == pytest.approx(GAIN * 993.0, rel=1e-3)

@@ -1,5 +1,6 @@
 """A camera described by one YAML file."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -108,7 +109,7 @@ class CameraDescription(SettingsModel):
     detectors: Annotated[tuple[DetectorDescription, ...], Field(min_length=1)]
     """Detectors."""
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of what the description says, however it is written."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
