@@ -11,7 +11,7 @@ from tasks.selection.entries import ExcludedExposure
 from tasks.selection.header_checks import Overheads, header_findings, overheads, strays
 from tasks.selection.model import Evidence, EvidenceValue, ExposureRecord
 from tasks.selection.quality import LIT_TYPES, inspect_set, is_saturated, lamp_rates
-from tasks.selection.ramp.ramps import ramp_flats
+from tasks.selection.ramp.ramps import ramp_flats, ramps_of_day
 from tasks.selection.robust import Finding
 from tasks.selection.sets import SetRules, in_order_taken, split_into_sets
 
@@ -123,11 +123,12 @@ def judge(
         are in no set.
     """
     limits, wanted, against = rule.selection.quality, {record.exposure for record in frames}, insisted or {}
-    apart = ramp_flats(day, LIT_TYPES).keys() - against.keys()
+    ramps = ramps_of_day(day, LIT_TYPES)
+    apart = ramp_flats(ramps).keys() - against.keys()
     every_set = split_into_sets(day, set_rules(rule), apart)
     sets = [one for one in every_set if any(record.exposure in wanted for record in one)]
     sets = [[record for record in one if record.exposure in wanted] for one in sets]
-    checks, stray = DayChecks.of(day, rule, exclusions), strays(every_set)
+    checks, stray = DayChecks.of(day, rule, exclusions), strays([*every_set, *ramps])
     result: list[list[Candidate]] = []
     for one in sets:
         pixels = inspect_set(one, frames, limits, checks.lamps)

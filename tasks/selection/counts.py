@@ -10,7 +10,7 @@ from tasks.selection.model import ExposureRecord, ExposureSet
 from tasks.selection.quality import LIT_TYPES
 from tasks.selection.ramp.candidates import Ramp, pair_rules, ramp_rules
 from tasks.selection.ramp.pairing import PairedRamp, choose_ramp
-from tasks.selection.ramp.ramps import describe_ramp, find_ramps, ramp_flats
+from tasks.selection.ramp.ramps import describe_ramp, find_ramps, ramp_flats, ramps_of_day
 from tasks.selection.sets import describe_set, split_into_sets
 
 __all__ = ["CalibrationCount", "count_day"]
@@ -108,7 +108,7 @@ def count_day(
 
 def _sets(day: _Day, rule: CalibrationSettings) -> list[CalibrationCount]:
     """Count the even sets, of each filter where there is one calibration for each."""
-    rules, ramps = set_rules(rule), ramp_flats(day.records, LIT_TYPES)
+    rules, ramps = set_rules(rule), ramp_flats(ramps_of_day(day.records, LIT_TYPES))
     split = split_into_sets(day.records, rules, ramps)
     counts: list[CalibrationCount] = []
     for key, records in keys_of(rule, day.records, day.bands).items():

@@ -91,7 +91,7 @@ def _stray(record: ExposureRecord, host: Sequence[ExposureRecord]) -> Finding:
     differs = []
     if record.physical_filter != example.physical_filter:
         differs.append(f"filter {record.physical_filter} among {example.physical_filter}")
-    if record.exposure_time != example.exposure_time:
+    if all(record.exposure_time != one.exposure_time for one in host):
         differs.append(f"exposure time {record.exposure_time:g} s among {example.exposure_time:g} s")
     text = " and ".join(differs) or "alone"
     evidence = {

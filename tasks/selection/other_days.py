@@ -11,7 +11,7 @@ from tasks.selection.entries import ExcludedExposure
 from tasks.selection.firsts import artefact_evidence, first_exposures, good_members
 from tasks.selection.model import EvidenceValue, ExposureRecord, PlannedExposure, Role
 from tasks.selection.quality import LIT_TYPES
-from tasks.selection.ramp.ramps import ramp_flats
+from tasks.selection.ramp.ramps import ramp_flats, ramps_of_day
 from tasks.selection.state import CameraState, deviation
 
 __all__ = ["days_by_distance", "ordinal", "sample_other_days"]
@@ -103,7 +103,7 @@ def _good_of_day(
 ) -> tuple[list[_Sample], str | None]:
     """Return the exposures of one day that may verify, in the order taken."""
     mine = next((found for name, found in keys_of(rule, day, bands).items() if str(name) == str(key)), [])
-    ramps = ramp_flats(day, LIT_TYPES)
+    ramps = ramp_flats(ramps_of_day(day, LIT_TYPES))
     suitable = [
         record for record in mine if record.exposure not in ramps and unsuitable(record, rule) is None
     ]

@@ -12,7 +12,7 @@ from tasks.selection.explicit import Overrides, check_listed
 from tasks.selection.model import ExposureRecord, ExposureSet, Plan, PlannedExposure, Role
 from tasks.selection.quality import LIT_TYPES
 from tasks.selection.ramp.plan import decide_pairs
-from tasks.selection.ramp.ramps import ramp_flats
+from tasks.selection.ramp.ramps import ramp_flats, ramps_of_day
 from tasks.selection.refusals import refused_of_day, refused_rows
 from tasks.selection.set_plan import decide_set
 from tasks.selection.sets import describe_set, in_order_taken, split_into_sets
@@ -148,7 +148,7 @@ def _sets_of_day(
 ) -> tuple[list[ExposureSet], dict[int, str]]:
     """Return the sets of the day that calibrations are made from, and the name of each exposure's set."""
     sets: list[ExposureSet] = []
-    ramps = ramp_flats(day, LIT_TYPES)
+    ramps = ramp_flats(ramps_of_day(day, LIT_TYPES))
     for rule in calibrations:
         if rule.selection.pairs is not None or rule.observation_type is None:
             continue

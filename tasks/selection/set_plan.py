@@ -11,7 +11,7 @@ from tasks.selection.explicit import Overrides, assign_listed
 from tasks.selection.model import ExposureRecord, PlannedExposure, Role
 from tasks.selection.other_days import sample_other_days
 from tasks.selection.quality import LIT_TYPES
-from tasks.selection.ramp.ramps import ramp_flats
+from tasks.selection.ramp.ramps import ramp_flats, ramps_of_day
 from tasks.selection.shortage import shortage_of
 
 __all__ = ["decide_set"]
@@ -40,7 +40,7 @@ def decide_set(
         Name of the set each exposure belongs to.
     """
     decision = Decision(key, [])
-    ramps = ramp_flats(material.day, LIT_TYPES)
+    ramps = ramp_flats(ramps_of_day(material.day, LIT_TYPES))
     insisted = _insisted(rule, ramps, records, material)
     suitable: list[ExposureRecord] = []
     for record in records:

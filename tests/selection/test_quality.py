@@ -24,7 +24,7 @@ BIAS, DARK, FLAT = 8, 21 + 8, 42 + 8
 
 def mislabelled(true_type: str) -> Callable[[Night, ExposureRecord], None]:
     def plant(night: Night, record: ExposureRecord) -> None:
-        look = night.look(true_type, max(record.exposure_time, 1.0), record.physical_filter)
+        look = night.look(true_type, min(max(record.exposure_time, 1.0), 10.0), record.physical_filter)
         night.change(record, statistics=look)
 
     return plant

@@ -164,3 +164,25 @@ def test_reasons_name_a_ramp_that_its_structure_would_not():
     programs = rule.selection.model_copy(update={"observation_reasons": ("PTC",)})
     again = plan_of(night, calibrations=(rule.model_copy(update={"selection": programs}),))
     assert again.generation("ptc") == plan.generation("ptc")
+
+
+def test_a_script_that_takes_a_set_and_a_ramp_in_one_group_is_told_apart_by_reason():
+    night = Night()
+    night.take("flat", 21, exposure_time=3.0, group="script", reason="flat")
+    ramp = take_ramp(night, name="script", reason="ptc")
+    plan = plan_ptc(night, *rules())
+    assert len(plan.generation("flat-r")) == 20
+    assert pairs_of(plan) == two_by_two(ramp)
+
+
+def test_a_wrong_filter_within_a_ramp_is_named_and_asks_for_no_flat_in_it():
+    night = Night()
+    night.take("flat", 21)
+    ramp = take_ramp(night)
+    night.change(ramp[8], physical_filter=GREEN)
+    plan = plan_ptc(night, *rules())
+    for key in ("ptc", "flat-g"):
+        reason = row(plan, ramp[8].exposure, key).reason
+        assert f"filter {GREEN} among {RED}, inside a sequence of 43" in reason
+    assert "flat-g" not in {str(one.calibration) for one in plan.shortages}
+    assert row(plan, ramp[9].exposure, "ptc").reason == "unpaired: the only flat of 0.6 s here"

@@ -8,6 +8,7 @@ from infra.settings.profile import CalibrationSettings
 from infra.settings.selection import SelectionSettings
 from tasks.selection.candidates import Candidate, unsuitable
 from tasks.selection.decision import Decision, Material
+from tasks.selection.header_checks import strays
 from tasks.selection.model import EvidenceValue, ExposureRecord, PlannedExposure, Role
 from tasks.selection.ramp.candidates import Ramp, judge_ramps, loose_candidates, pair_rules
 from tasks.selection.ramp.explicit import assign_listed_pairs
@@ -47,10 +48,13 @@ def decide_pairs(
     else:
         _assign_ramp(decision, rule, ramps, material)
     have = {row.exposure for row in decision.rows}
+    inside = strays([[one.record for one in ramp.members] for ramp in ramps] + [[one] for one in suitable])
     for record in records:
-        if record.exposure not in have:
-            why = reasons[record.exposure] or _LOOSE
-            decision.rows.append(PlannedExposure(record.exposure, key, Role.EXCLUDED, why))
+        if record.exposure in have:
+            continue
+        stray = inside.get(record.exposure)
+        why, evidence = (stray.reason, stray.evidence) if stray else (reasons[record.exposure] or _LOOSE, {})
+        decision.rows.append(PlannedExposure(record.exposure, key, Role.EXCLUDED, why, evidence))
     if decision.state is not None:
         have = {row.exposure for row in decision.rows}
         sample, warnings = sample_other_pairs(key, rule, material, decision.state)
@@ -161,6 +165,8 @@ def _pair_rows(
     for one in (pair.first, pair.second):
         place: dict[str, EvidenceValue] = {"set": name, "position": one.position + 1, "pair_number": number}
         evidence = {**place, **pair.evidence()}
+        if one.after_saturated is not None:
+            evidence["after_saturated"] = one.after_saturated
         if one.record.statistics is not None:
             evidence["saturated_fraction"] = one.record.statistics.saturated_fraction
         rows.append(PlannedExposure(one.exposure, key, role, reason, {**evidence, **one.notes}))

@@ -12,7 +12,7 @@ from infra.naming import safe_label
 from tasks.selection.model import ExposureRecord, ExposureSet
 from tasks.selection.sets import SetRules, describe_set, equal_times, in_order_taken, longest_pause
 
-__all__ = ["RampRules", "describe_ramp", "find_ramps", "levels_of", "ramp_flats", "runs_of"]
+__all__ = ["RampRules", "describe_ramp", "find_ramps", "levels_of", "ramp_flats", "ramps_of_day", "runs_of"]
 
 _STEADY = 5
 """Flats of one exposure time in succession that make an even set rather than a step of a ramp."""
@@ -73,15 +73,18 @@ def find_ramps(
     for members in kinds.values():
         for part, is_group in _parts(members, stream, place, rules):
             runs = runs_of(part, rules.tolerance)
-            whole = rules.is_declared or is_group
-            for one in [runs] if whole else _without_sets(runs, rules):
+            if rules.is_declared:
+                stretches = [runs]
+            else:
+                stretches = [_of_one_reason(runs)] if is_group else _without_sets(runs, rules)
+            for one in stretches:
                 if rules.is_declared or _is_ramp(one, rules):
                     ramps += [[record for run in way for record in run] for way in _passes(one, rules)]
     return sorted(ramps, key=lambda one: place[one[0].exposure])
 
 
-def ramp_flats(day: Iterable[ExposureRecord], types: Iterable[str]) -> dict[int, str]:
-    """Return the exposures of a day that belong to a ramp and so to no even set, each with the reason.
+def ramps_of_day(day: Iterable[ExposureRecord], types: Iterable[str]) -> list[list[ExposureRecord]]:
+    """Return the ramps of a day, by the rules that keep them out of even sets.
 
     Parameters
     ----------
@@ -92,8 +95,13 @@ def ramp_flats(day: Iterable[ExposureRecord], types: Iterable[str]) -> dict[int,
     """
     everything, lit = list(day), frozenset(types)
     flats = [record for record in everything if record.observation_type in lit]
+    return find_ramps(flats, everything, RampRules())
+
+
+def ramp_flats(ramps: Iterable[Sequence[ExposureRecord]]) -> dict[int, str]:
+    """Return the exposures that belong to a ramp and so to no even set, each with the reason."""
     reasons: dict[int, str] = {}
-    for ramp in find_ramps(flats, everything, RampRules()):
+    for ramp in ramps:
         times = sorted(one.exposure_time for one in ramp if math.isfinite(one.exposure_time))
         text = f"belongs to a ramp of {len(ramp)} flats from {times[0]:g} to {times[-1]:g} s, not an even set"
         reasons.update((one.exposure, text) for one in ramp)
@@ -177,6 +185,14 @@ def _without_sets(runs: Sequence[Run], rules: RampRules) -> list[list[Run]]:
         else:
             joined.append(after)
     return [one for one in joined if one]
+
+
+def _of_one_reason(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs of a group without even sets taken for another reason; a script may hold both."""
+    reasons = {record.observation_reason for run in runs if len(run) < _STEADY for record in run}
+    return [
+        run for run in runs if len(run) < _STEADY or any(one.observation_reason in reasons for one in run)
+    ]
 
 
 def _belongs(steady: Run, before: Sequence[Run], after: Sequence[Run], rules: RampRules) -> bool:
