@@ -8,6 +8,7 @@ from lsst.daf.butler import DeferredDatasetHandle
 from infra.errors import RawRejected
 from infra.instruments.translators.identity import detector_exposure_id
 from infra.raws import RawFile, raw_file_from_image
+from tasks.isr.steps import has_overscan
 
 __all__ = ["RawInput", "raw_inputs"]
 
@@ -44,7 +45,7 @@ class RawInput:
     @property
     def has_overscan(self) -> bool:
         """Whether every amplifier has a serial overscan, by which its level is known."""
-        return all(one.serial_overscan_box.area for one in self.raw.layout.amplifiers)
+        return has_overscan(self.raw.layout)
 
 
 def raw_inputs(handles: Sequence[DeferredDatasetHandle]) -> Iterator[RawInput]:

@@ -1,7 +1,11 @@
 """Instrument-signature removal: one correction per module, each a plain function on arrays.
 
-`chain.correct` makes those that `steps.IsrSteps` asks for, `steps.steps_for` says which a calibration needs,
-and `amplifier_steps` and `detector_steps` hold their order. Corrections so far: `dithering`, `overscan`
-(serial; its fit in `overscan_fit`), `saturation`, `gains`, `overscan` (parallel), `assembly`, `bias`, `dark`,
-`nan`, `variance`, `flat`, `statistics`. `config` is what a pipeline may change of them.
+`chain.correct` makes those that `steps.IsrSteps` asks for; `steps.steps_for` says which a purpose needs, and
+`order` in which order, that of Rubin's IsrTaskLSST or that of 2024-04. `calibrations` holds what is known of
+a detector, `tables` reads it from the tables of the Butler, `preparation` holds it against an exposure.
+
+The corrections: `dithering`, `overscan` (its fit in `overscan_fit`), `saturation`, `gains`, `crosstalk` (with
+`crosstalk_matrix`), `linearity` (with `akima`, `linearity_kernels`, `lookup_columns`), `assembly`, `bias`,
+`dark`, `defects`, `nan`, `trails`, `variance`, `flat`, `bad_regions`, `interpolation`, `amp_offset`,
+`statistics`; `camera_state` compares headers. `config` is what a pipeline may change of all this.
 """

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from lsst.pex.config import ChoiceField, Config, Field, ListField
+from lsst.pex.config import ChoiceField, Config, Field, FieldValidationError, ListField
 
 from tasks.isr.amp_offset import AmpOffsetSettings
+from tasks.isr.calibrations import CALIBRATION_NAMES
 from tasks.isr.steps import CAMERA_STATE, CrosstalkSteps, IsrSteps, Purpose, steps_for
 
 __all__ = ["IsrConfig"]
@@ -79,6 +80,16 @@ class IsrConfig(Config):
         default=False,
         doc="Refuse a calibration made in another state of the camera, instead of recording it.",
     )
+
+    def validate(self) -> None:
+        """Refuse names that no calibration has."""
+        super().validate()
+        if unknown := sorted(set(self.required) - set(CALIBRATION_NAMES)):
+            raise FieldValidationError(
+                type(self).required,
+                self,
+                f"unknown calibration {', '.join(unknown)}; known are {', '.join(CALIBRATION_NAMES)}",
+            )
 
     def steps(self, purpose: Purpose, instrument: str, *, has_overscan: bool = True) -> IsrSteps:
         """Return the corrections for a purpose.

@@ -9,7 +9,7 @@ from infra.images import CalibrationImage
 from infra.instruments.layout import AmplifierLayout, DetectorLayout
 from tasks.isr.calibrations import AmplifierResponses, Calibrations
 from tasks.isr.defects import dead_amplifiers
-from tasks.isr.steps import IsrSteps
+from tasks.isr.steps import IsrSteps, has_overscan
 
 __all__ = ["bad_amplifiers", "gains", "read_noises", "saturations", "turnoffs", "used_calibrations"]
 
@@ -79,7 +79,7 @@ def read_noises(layout: DetectorLayout, steps: IsrSteps, calibrations: Calibrati
         return _in_order(layout, calibrations.responses.read_noises)
     if not steps.bootstrap:
         return {amplifier.name: amplifier.read_noise for amplifier in layout.amplifiers}
-    if steps.serial_overscan is not None and all(one.serial_overscan_box.area for one in layout.amplifiers):
+    if steps.serial_overscan is not None and has_overscan(layout):
         return dict.fromkeys((amplifier.name for amplifier in layout.amplifiers), 0.0)
     return {one.name: _noise_without_overscan(one, calibrations.bias) for one in layout.amplifiers}
 

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from infra.instruments.layout import DetectorLayout
 from tasks.isr.amp_offset import PTC_AMP_OFFSET, AmpOffsetSettings
 from tasks.isr.crosstalk import LATISS_MASKING, SOURCE_MASKING, CrosstalkMasking
 from tasks.isr.dithering import DitherMode
 from tasks.isr.overscan import LATISS_PARALLEL, PARALLEL, SERIAL, OverscanSettings
 
-__all__ = ["CAMERA_STATE", "CrosstalkSteps", "IsrSteps", "Order", "Purpose", "steps_for"]
+__all__ = ["CAMERA_STATE", "CrosstalkSteps", "IsrSteps", "Order", "Purpose", "has_overscan", "steps_for"]
 
 type Order = Literal["modern", "2024-04"]
 """Order of the corrections: that of Rubin's IsrTaskLSST, or of the IsrTask of 2024-04, all in adu."""
@@ -93,6 +94,18 @@ class IsrSteps:
     def unit_of_calibrations(self) -> Literal["adu", "electron"]:
         """Unit of the image when bias and dark are subtracted."""
         return "electron" if self.apply_gains and self.order == "modern" else "adu"
+
+
+def has_overscan(layout: DetectorLayout) -> bool:
+    """Tell whether every amplifier has a serial overscan wide enough to know its level by.
+
+    Parameters
+    ----------
+    layout
+        Where its sections lie.
+    """
+    left_out = SERIAL.skip_leading + SERIAL.skip_trailing
+    return all(amplifier.serial_overscan_box.width > left_out for amplifier in layout.amplifiers)
 
 
 type Purpose = Literal[
@@ -195,7 +208,8 @@ def steps_for(
     instrument
         Name of the camera: LATISS has a parallel overscan, a saturation level and crosstalk of its own kind.
     has_overscan
-        Whether the camera reads an overscan. Without one, a bias takes its place where one is given.
+        Whether the camera reads an overscan (see the function of that name). Without one, a bias takes its
+        place where one is given.
     order
         Order of the corrections, and with it which are made.
     """

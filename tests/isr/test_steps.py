@@ -3,11 +3,14 @@
 from typing import get_args
 
 import pytest
+from lsst.pex.config import FieldValidationError
 
+from infra.instruments import camera
+from infra.instruments.layout import SegmentModel
 from tasks.isr.config import IsrConfig
 from tasks.isr.crosstalk import LATISS_MASKING, SOURCE_MASKING
 from tasks.isr.order import ORDERS
-from tasks.isr.steps import CAMERA_STATE, Purpose, steps_for
+from tasks.isr.steps import CAMERA_STATE, Purpose, has_overscan, steps_for
 
 PURPOSES = get_args(Purpose.__value__)
 
@@ -133,6 +136,19 @@ def test_a_configuration_turns_corrections_on_and_off():
     assert steps.optional == {"crosstalk", "ptc", "defects"}
     assert (steps.strict, steps.camera_state) == (True, CAMERA_STATE)
     assert (steps.dithering, steps.parallel_overscan) == (None, None)
+
+
+def test_a_calibration_of_no_known_name_is_refused():
+    config = IsrConfig()
+    config.required = ["linearity"]
+    with pytest.raises(FieldValidationError, match="unknown calibration linearity; known are crosstalk"):
+        config.validate()
+
+
+@pytest.mark.parametrize(("width", "expected"), [(24, True), (7, True), (6, False), (0, False)])
+def test_an_overscan_of_a_few_columns_tells_no_level(width, expected):
+    segment = SegmentModel(naxis1=40 + width, naxis2=90, prescan=0, data_width=40, data_height=80)
+    assert has_overscan(camera("LATISS").detector(0).layout(segment)) is expected
 
 
 def test_crosstalk_can_be_turned_on_where_no_chain_has_it():
