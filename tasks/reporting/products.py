@@ -42,7 +42,9 @@ class ProductTable:
     other_rows: tuple[tuple[str, tuple[str, ...]], ...]
     """Amplifier and the values of those."""
     whole: tuple[tuple[str, Cell], ...]
-    """Statistics of the whole detector: name with unit, and value."""
+    """Statistics of the whole detector that are tested, and the others where there are few."""
+    whole_others: tuple[tuple[str, Cell], ...]
+    """Many statistics of the whole detector that no test looks at."""
 
     @property
     def has_reasons(self) -> bool:
@@ -51,8 +53,8 @@ class ProductTable:
 
     @property
     def passes(self) -> bool:
-        """Whether no cell is marked."""
-        cells = [*(cell for _, row, _ in self.rows for cell in row), *(cell for _, cell in self.whole)]
+        """Whether no amplifier has a cell that is marked."""
+        cells = (cell for _, row, _ in self.rows for cell in row)
         return not self.has_reasons and all(cell.tone in ("good", "none") for cell in cells)
 
 
@@ -92,6 +94,8 @@ def product_table(record: DetectorStatistics, tests: Sequence[AmplifierTest]) ->
         if place not in found or _gravity(test) > _gravity(found[place]):
             found[place] = test
     names = tuple(dict.fromkeys((*amplifiers, *record.product_problems)))
+    whole, untested = _whole(record.product_detector, found)
+    few = len(whole) + len(untested) <= MOST_COLUMNS
     return ProductTable(
         columns,
         tuple(
@@ -110,7 +114,8 @@ def product_table(record: DetectorStatistics, tests: Sequence[AmplifierTest]) ->
             (name, tuple(_text(one.statistic, amplifiers[name].get(one.statistic)) for one in others))
             for name in amplifiers
         ),
-        _whole(record.product_detector, found),
+        (*whole, *untested) if few else whole,
+        () if few else untested,
     )
 
 
@@ -132,15 +137,18 @@ def _cell(column: ProductColumn, values: StatisticValues, test: AmplifierTest | 
 
 def _whole(
     values: StatisticValues, found: dict[tuple[str | None, str], AmplifierTest]
-) -> tuple[tuple[str, Cell], ...]:
-    """Return the detector's statistics, then tests of something else, such as how many amplifiers fail."""
-    rows = []
+) -> tuple[tuple[tuple[str, Cell], ...], tuple[tuple[str, Cell], ...]]:
+    """Return the detector's statistics that are tested, with tests of something else; and the other ones."""
+    tested: list[tuple[str, Cell]] = []
+    others: list[tuple[str, Cell]] = []
     for name, value in values.items():
         test = found.get((None, name))
-        cell = _PLAIN if test is None else cell_of(test)
-        rows.append((name, replace(cell, value=f"{_text(name, value)} {unit_of(name)}".rstrip())))
+        cell = replace(
+            _PLAIN if test is None else cell_of(test), value=f"{_text(name, value)} {unit_of(name)}".rstrip()
+        )
+        (others if test is None else tested).append((name, cell))
     rest = [test for (amplifier, name), test in found.items() if amplifier is None and name not in values]
-    return (*rows, *((name_of(test), cell_of(test)) for test in rest))
+    return (*tested, *((name_of(test), cell_of(test)) for test in rest)), tuple(others)
 
 
 def _text(statistic: str, value: float | None) -> str:

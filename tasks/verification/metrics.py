@@ -89,7 +89,11 @@ PRODUCT_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
             _of("null_residual", "NULL_RESIDUAL"),
             _of("turnoff", "TURNOFF"),
         ),
-        "crosstalk": (_of("coefficient", "MAX_COEFFICIENT"), _of("significant", "N_SIGNIFICANT")),
+        "crosstalk": (
+            _of("coefficient", "MAX_COEFFICIENT"),
+            _of("residual", "MAX_RESIDUAL"),
+            _of("significant", "N_SIGNIFICANT"),
+        ),
         "defects": (
             _of("fraction", "FRACTION"),
             _of("hot", "N_HOT"),
@@ -106,8 +110,12 @@ PRODUCT_DETECTOR_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
     {
         "ptc": (_of("bad_amplifiers", "N_BAD"),),
         "linearizer": (_of("light_residual", "LIGHT_RESIDUAL"), _of("lamp_scatter", "LAMP_SCATTER")),
-        "crosstalk": (_of("detector_significant", "N_SIGNIFICANT"),),
-        "defects": (_of("detector_fraction", "FRACTION"),),
+        "crosstalk": (
+            _of("residual_significant", "N_RESIDUAL_SIGNIFICANT"),
+            _of("residual_significance", "MAX_RESIDUAL_SIGNIFICANCE"),
+            _of("scale", "SCALE"),
+        ),
+        "defects": (_of("detector_fraction", "FRACTION"), _of("completeness", "COMPLETENESS")),
     }
 )
 """Metrics of the calibration itself for a whole detector, by calibration."""
