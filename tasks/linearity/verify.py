@@ -24,7 +24,13 @@ import numpy.typing as npt
 from infra.errors import CalprodError
 from tasks.isr.linearity import linearized
 from tasks.linearity.checking.levels import Levels, groups_of_equal_time
-from tasks.linearity.checking.light import Light, common_light, lamp_scatter, light_against_time
+from tasks.linearity.checking.light import (
+    Light,
+    common_light,
+    finite_median,
+    lamp_scatter,
+    light_against_time,
+)
 from tasks.linearity.checking.null import null_fraction
 from tasks.linearity.fitting.robust import mad_sigma
 from tasks.linearity.solution.model import AmplifierLinearity, Linearizer
@@ -123,12 +129,9 @@ def _reason(one: AmplifierLinearity) -> str:
 
 def _scatter(levels: Levels, usable: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64]) -> float:
     """Fractional scatter of the lamp; where no exposure time is repeated, that about the line in time."""
-    values = np.where(usable, levels.values, np.nan)
-    some = usable.any(axis=1)
-    typical = np.full(levels.times.size, np.nan)
-    if some.any():
-        relative = values / np.nanmedian(values / levels.times[:, None], axis=0)
-        typical[some] = np.nanmedian(relative[some], axis=1)
+    with np.errstate(divide="ignore"):
+        rates = np.where(usable, levels.values, np.nan) / levels.times[:, None]
+    typical = finite_median(rates / finite_median(rates, 0), 1) * levels.times
     scatter = lamp_scatter(typical, groups)
     if np.isfinite(scatter):
         return scatter

@@ -7,7 +7,14 @@ import numpy.typing as npt
 
 from tasks.linearity.fitting.robust import mad_sigma
 
-__all__ = ["FEWEST_AMPLIFIERS", "Light", "common_light", "light_against_time", "lamp_scatter"]
+__all__ = [
+    "FEWEST_AMPLIFIERS",
+    "Light",
+    "common_light",
+    "finite_median",
+    "lamp_scatter",
+    "light_against_time",
+]
 
 type FloatArray = npt.NDArray[np.float64]
 type BoolArray = npt.NDArray[np.bool_]
@@ -75,19 +82,17 @@ def common_light(
         pattern, offsets = _lines(light, values, fractions)
         scale = float(np.nanmean(pattern)) if np.isfinite(pattern).any() else 1.0
         return _light(light * scale, pattern / scale, offsets, values, np.hypot(fractions, scatter))
-    pattern = np.nanmedian(values / np.nanmedian(values, axis=1, keepdims=True), axis=0)
+    pattern = finite_median(values / finite_median(values, 1)[:, None], 0)
     offsets = np.zeros_like(pattern)
     for _ in range(_N_PASSES):
-        light = _median((values - offsets) / pattern)
+        light = finite_median((values - offsets) / pattern, 1)
         pattern, offsets = _lines(light, values, fractions)
         pattern = pattern / np.nanmean(pattern)
         # Light that all amplifiers see as an offset is an offset of none.
         offsets = offsets - pattern * np.nanmedian(offsets / pattern)
-    light = _median((values - offsets) / pattern)
+    light = finite_median((values - offsets) / pattern, 1)
     share = _MEDIAN_ERROR / np.sqrt(np.maximum(usable.sum(axis=1, keepdims=True), 1))
-    own = np.hypot(
-        fractions, share * np.nanmedian(np.where(usable, fractions, np.nan), axis=1, keepdims=True)
-    )
+    own = np.hypot(fractions, share * finite_median(fractions, 1)[:, None])
     return _light(light, pattern, offsets, values, own)
 
 
@@ -125,6 +130,11 @@ def light_against_time(light: FloatArray, times: FloatArray, scatter: float) -> 
             break
         good = kept
     return np.where(good, residuals, np.nan), offset
+
+
+def finite_median(values: FloatArray, axis: int) -> FloatArray:
+    """Median of the finite values along an axis; NaN where there is none."""
+    return np.asarray(np.ma.filled(np.ma.median(np.ma.masked_invalid(values), axis=axis), np.nan))
 
 
 def lamp_scatter(light: FloatArray, groups: npt.NDArray[np.int64]) -> float:
@@ -171,11 +181,3 @@ def _line(x: FloatArray, y: FloatArray, weights: FloatArray) -> tuple[float, flo
     w = weights / y
     (slope, intercept), *_ = np.linalg.lstsq(np.stack([x * w, w], axis=1), y * w, rcond=None)
     return float(slope), float(intercept)
-
-
-def _median(values: FloatArray) -> FloatArray:
-    """Median over the amplifiers, shape (n,); NaN where none is usable."""
-    medians = np.full(values.shape[0], np.nan)
-    some = np.isfinite(values).any(axis=1)
-    medians[some] = np.nanmedian(values[some], axis=1)
-    return medians

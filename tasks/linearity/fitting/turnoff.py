@@ -89,7 +89,9 @@ def find_turnoff(
     index = int(np.flatnonzero(candidates)[np.argmax(ordinate[candidates])])
     value = float(ordinate[index])
     highest = ordinate[usable].max()
-    is_reached = bool(value < highest)
+    # A plateau may be flat to the last digit: then points beside the line say that it is one.
+    beside = usable & ~candidates & (ordinate > 0.99 * highest)
+    is_reached = bool(value < highest or beside.any())
     plateau = float(np.median(ordinate[usable & (ordinate > 0.99 * highest)])) if is_reached else value
     good = mask if good is None else good
     # The line may miss faint points by more than its tolerance, with nothing wrong about them.
