@@ -152,3 +152,21 @@ def test_the_simple_gain_has_no_slip_of_precedence():
 @pytest.mark.parametrize("contrast", [0.0, -1.0, np.nan, np.inf])
 def test_no_gain_without_contrast(contrast):
     assert np.isnan(gain_from_pair(contrast, 100.0, 5.0))
+
+
+def test_a_lamp_that_changes_between_the_two_leaves_the_gain_alone():
+    """One percent at 40 000 electron; taken for noise, the step would make the gain three times too small."""
+    first, second = pair(3, 40_000.0, a_matrix=None)
+    steady, changed = measure((first, second)), measure((first, np.float32(1.01) * second))
+    assert changed.gain == pytest.approx(steady.gain, rel=0.01)
+    assert changed.variance == pytest.approx(steady.variance, rel=0.02)
+
+
+def test_flats_of_unlike_light_are_refused_where_there_is_light():
+    first, second = pair(4, a_matrix=None)
+    assert measure((first, second), largest_imbalance=0.1).reason is None
+    unlike = measure((first, np.float32(0.8) * second), largest_imbalance=0.1)
+    assert unlike.reason == "the two flats differ by 22%"
+    assert measure((first, np.float32(0.8) * second)).reason is None  # nobody asked
+    faint = pair(5, 3.0, a_matrix=None)
+    assert measure((faint[0], faint[1] * 0.5), largest_imbalance=0.1, minimum_pixels=100).reason is None
