@@ -34,7 +34,7 @@ def any_results(draw: st.DrawFn) -> list[TestResult]:
     places = draw(
         st.lists(
             st.tuples(
-                st.sampled_from([None, *EXPOSURES]),
+                st.sampled_from([None, "product", *EXPOSURES]),
                 st.sampled_from([None, *DETECTORS]),
                 st.sampled_from([None, *AMPLIFIERS]),
                 st.sampled_from(["MEAN", "NOISE", "SCATTER"]),
@@ -46,8 +46,9 @@ def any_results(draw: st.DrawFn) -> list[TestResult]:
     return [
         TestResult(
             calibration="bias",
-            group=draw(st.sampled_from(ExposureGroup)) if exposure else None,
-            exposure=exposure,
+            subject="product" if exposure == "product" else "exposure",
+            group=draw(st.sampled_from(ExposureGroup)) if isinstance(exposure, int) else None,
+            exposure=exposure if isinstance(exposure, int) else None,
             detector=detector,
             amplifier=amplifier,
             test=test,
