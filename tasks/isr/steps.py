@@ -130,6 +130,7 @@ type Purpose = Literal[
 
 _WORDS: dict[str, dict[str, Any]] = {
     "bootstrap": {"bootstrap": True, "apply_gains": False},
+    "gains": {"apply_gains": True},
     "saturation": {"mask_saturation": True},
     "crosstalk": {"crosstalk": CrosstalkSteps()},
     "linearity": {"linearize": True},
@@ -180,15 +181,15 @@ _LEGACY: dict[Purpose, str] = {
     "bias": "",
     "dark": "saturation crosstalk bias defects",
     "flat": "saturation crosstalk bias dark",
-    "verifyBias": "bias defects",
-    "verifyDark": "saturation crosstalk bias dark defects",
-    "verifyFlat": "saturation crosstalk bias dark flat defects",
-    "verifyDefects": "saturation crosstalk bias dark flat defects",
+    "verifyBias": "gains bias defects",
+    "verifyDark": "gains saturation crosstalk bias dark defects",
+    "verifyFlat": "gains saturation crosstalk bias dark flat defects",
+    "verifyDefects": "gains saturation crosstalk bias dark flat defects",
     "verifyPtc": "bias dark defects",
     "verifyLinearizer": "linearity bias dark defects",
-    "verifyCrosstalk": "saturation crosstalk bias dark defects",
+    "verifyCrosstalk": "gains saturation crosstalk bias dark defects",
 }
-"""The same in 2024-04 with IsrTask: no gains but in verification, linearity only to verify it."""
+"""The same in 2024-04 with IsrTask: gains only, and last, where residuals are measured in electrons."""
 
 _LEVEL_FROM_OVERSCAN: frozenset[Purpose] = frozenset(
     {"linearizerPtc", "ptc", "crosstalk", "verifyPtc", "verifyLinearizer", "verifyCrosstalk"}
@@ -225,7 +226,7 @@ def steps_for(
         # Exposures that are only stacked keep no header, so nothing would read their statistics.
         make_statistics=verify,
     )
-    steps = replace(steps, **({"apply_gains": verify} if order == "2024-04" else {}) | changes)
+    steps = replace(steps, **{"apply_gains": order == "modern"} | changes)
     if steps.crosstalk is not None:
         # The flag, too, is made where something reads it.
         masking = (LATISS_MASKING if latiss else SOURCE_MASKING) if verify else None

@@ -58,12 +58,15 @@ class PtcConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     linearizer = optional_table("linearizer", "Non-linearity to correct for.")
     defects = optional_table("defects", "Defects to mask.")
     bias = optional_calibration("biasBootstrap", "Bias (adu) to subtract, for a camera without overscan.")
+    dark = optional_calibration("dark", "Dark (adu/s) to subtract, in the order of 2024-04.")
     output = table_output("ptc", "Photon transfer curve, a row per amplifier.")
     summary = _detector_table("ptcAdjustmentSummary", "Ratios to which the gains were adjusted.")
 
     def __init__(self, *, config: "PtcConfig") -> None:
         if not config.adjust_gains:
             del self.summary
+        if config.isr.order != "2024-04":
+            del self.dark
 
 
 class PtcConfig(PipelineTaskConfig, SequenceConfig, SolveConfig, pipelineConnections=PtcConnections):
@@ -167,7 +170,12 @@ class VerifyPtcConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     linearizer = optional_table("linearizer", "Non-linearity to correct for.")
     defects = optional_table("defects", "Defects to mask.")
     bias = optional_calibration("biasBootstrap", "Bias (adu) to subtract, for a camera without overscan.")
+    dark = optional_calibration("dark", "Dark (adu/s) to subtract, in the order of 2024-04.")
     statistics = statistics_output("verifyPtcStatistics")
+
+    def __init__(self, *, config: "VerifyPtcConfig") -> None:
+        if config.isr.order != "2024-04":
+            del self.dark
 
 
 class VerifyPtcConfig(

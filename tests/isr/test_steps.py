@@ -41,6 +41,7 @@ LEGACY = {
     "flat": (0, 1, 0, 0, 1, 1, 0, 0),
     "ptc": (0, 0, 0, 0, 1, 1, 1, 0),
     "verifyFlat": (0, 1, 1, 0, 1, 1, 1, 1),
+    "verifyPtc": (0, 0, 0, 0, 1, 1, 1, 0),  # as the curve itself, in adu
 }
 
 
