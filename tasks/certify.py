@@ -12,8 +12,8 @@ from infra.naming import default_chain
 from infra.progress import say
 from infra.workspace import Workspace, open_workspace
 from tasks.campaigns.model import CampaignRecord
-from tasks.campaigns.recording import recorded
 from tasks.campaigns.priors import detectors_of
+from tasks.campaigns.recording import recorded
 from tasks.campaigns.rounds import ReleaseRound
 from tasks.campaigns.store import load_campaign
 from tasks.gate.approvals import Approval, approvals

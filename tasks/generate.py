@@ -6,6 +6,7 @@ from prefect import task
 
 from infra.butler.execution import PipelineOutcome, run_pipeline
 from infra.butler.repository import open_butler
+from infra.errors import RepositoryError
 from infra.progress import say
 from infra.storage import ChecksumCache
 from infra.workspace import Workspace, open_workspace
@@ -52,6 +53,11 @@ def generate_calibration(workspace: Workspace, campaign: CampaignRecord, key: st
         request = generation_request(workspace, campaign, planned, priors)
         outcome = run_pipeline(butler, request)
         made = outcome.outputs.get(planned.key.calibration, ())
+        if not made:
+            raise RepositoryError(
+                f"{request.pipeline.stem} made no {planned.key.calibration} in {outcome.run}",
+                f"see its log datasets there; it searched {', '.join(request.inputs)}",
+            )
         with ChecksumCache.open() as checksums:
             result.digest = datasets_digest(contents_now(butler, made, checksums))
         if not settings_of(workspace, planned).is_certified:

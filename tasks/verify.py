@@ -14,7 +14,7 @@ from infra.settings import load_policy
 from infra.workspace import Workspace, open_workspace
 from tasks.campaigns.expectation import expectation
 from tasks.campaigns.model import CampaignRecord
-from tasks.campaigns.priors import pinned_priors
+from tasks.campaigns.priors import pinned_priors, runs_in_use
 from tasks.campaigns.recording import recorded
 from tasks.campaigns.requests import pipeline_argument, verification_request
 from tasks.campaigns.store import load_campaign
@@ -55,7 +55,8 @@ def verify_calibration(workspace: Workspace, campaign: CampaignRecord, key: str)
     ):
         say(f"{key}: verifying on {len(planned.exposures)} exposures")
         priors = pinned_priors(workspace, butler, campaign, planned)
-        request = verification_request(workspace, campaign, planned, priors)
+        former = runs_in_use(butler, campaign, planned)
+        request = verification_request(workspace, campaign, planned, priors, former)
         outcome = run_pipeline(butler, request)
         statistics = read_statistics(butler, outcome)
         question = expectation(butler, campaign, planned)

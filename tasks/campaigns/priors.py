@@ -13,7 +13,7 @@ from infra.settings import CalibrationSettings
 from infra.workspace import Workspace
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
 
-__all__ = ["Prior", "detectors_of", "pinned_priors", "prior_calibrations", "settings_of"]
+__all__ = ["Prior", "detectors_of", "pinned_priors", "prior_calibrations", "runs_in_use", "settings_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,31 @@ def pinned_priors(
     return tuple(
         Prior(one["calibration"], one["run"], tuple(one["uuids"])) for one in done[-1].parameters["priors"]
     )
+
+
+def runs_in_use(butler: Butler, campaign: CampaignRecord, planned: PlannedCalibration) -> tuple[str, ...]:
+    """Return the RUNs of the certified calibrations that ``planned`` would take the place of.
+
+    Where its exposures straddle two of them there is nothing to hold it against.
+    """
+    instrument = campaign.name.instrument
+    runs: set[str] = set()
+    for detector in detectors_of(butler, instrument, planned.generation):
+        try:
+            ref = certified_prior(
+                butler,
+                planned.key.calibration,
+                default_chain(instrument),
+                planned.generation,
+                instrument=instrument,
+                detector=detector,
+                physical_filter=planned.key.physical_filter,
+            )
+        except RepositoryError:
+            continue
+        if ref is not None and ref.run != campaign.generation_run(planned.key):
+            runs.add(ref.run)
+    return tuple(sorted(runs))
 
 
 def _certified(

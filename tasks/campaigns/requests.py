@@ -41,14 +41,22 @@ def generation_request(
 
 
 def verification_request(
-    workspace: Workspace, campaign: CampaignRecord, planned: PlannedCalibration, priors: tuple[Prior, ...]
+    workspace: Workspace,
+    campaign: CampaignRecord,
+    planned: PlannedCalibration,
+    priors: tuple[Prior, ...],
+    former: tuple[str, ...] = (),
 ) -> PipelineRequest:
-    """Return the request that measures a calibration; the RUN it was made in is searched first."""
+    """Return the request that measures a calibration; the RUN it was made in is searched first.
+
+    ``former`` are the RUNs of the ones in use until now, which some calibrations are held against.
+    """
     return PipelineRequest(
         pipeline=_pipeline(workspace, planned, verification=True),
         where=_where(campaign, planned, planned.exposures),
         inputs=(
             campaign.generation_run(planned.key),
+            *former,
             *_runs(priors),
             raw_collection(campaign.name.instrument),
         ),
@@ -126,6 +134,6 @@ def _named_pipeline(workspace: Workspace, settings: CalibrationSettings, *, veri
 
 def pipeline_argument(pipeline: Path) -> str:
     """Return the shell text for a pipeline: relative to ``$PIPELINES`` if it comes with calprod."""
-    if pipeline.parent == pipelines_directory():
-        return f'"$PIPELINES/{pipeline.name}"'
+    if pipeline.is_relative_to(pipelines_directory()):
+        return f'"$PIPELINES/{pipeline.relative_to(pipelines_directory())}"'
     return f"'{pipeline}'"
