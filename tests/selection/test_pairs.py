@@ -45,6 +45,23 @@ def test_a_sound_ramp_raises_no_false_alarm(seed):
     assert len(plan_ptc(night).generation("ptc")) == len(ramp)
 
 
+@pytest.mark.parametrize("n_levels", [10, 15, 33])
+@pytest.mark.parametrize("is_flagged", [True, False])
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_coarse_ramp_to_twice_full_well_raises_no_false_alarm(n_levels, is_flagged, order):
+    """Beside saturated flats a sound one is bright, and the shortest may be far from faint."""
+    night = Night()
+    times = [60.0 * (step + 1) / n_levels for step in range(n_levels)]
+    ramp = take_ramp(night, times[::order])
+    for one in ramp:
+        scaled(night, one, 1 - 4e-7 * one.statistics.level)
+        if not is_flagged:
+            night.change_look(
+                next(r for r in night.records if r.exposure == one.exposure), saturated_fraction=0.0
+            )
+    assert excluded(plan_ptc(night)) == {}
+
+
 @pytest.mark.parametrize("place", [0, 1, 7, 20, 30, 40, 43])
 def test_a_dark_that_says_it_is_a_flat_is_named_and_its_partner_is_unpaired(place):
     night = Night()

@@ -16,7 +16,7 @@ _COMPARABLE_PART = 0.6
 _LEAST_STEP = 1.2
 """Ratio of two exposure times that tells rate from offset."""
 _MOST = 40
-_FEWEST = 4
+_FEWEST, _ENOUGH = 4, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class LampLine:
     """Level at no exposure time (adu): what the shutter gives or takes, and dark current."""
     highest: float
     """Level up to which frames are compared with each other (adu)."""
+    faintest: float
+    """Level up to which the line was found (adu)."""
 
     def level(self, exposure_time: float) -> float:
         """Return the level (adu) expected after an exposure time (s)."""
@@ -54,8 +56,10 @@ def fit_line(ramp: Sequence[ExposureRecord]) -> LampLine | None:
         return None
     seen.sort(key=lambda one: (one.exposure_time, one.exposure))
     brightest = max(level_of(one) for one in seen)
-    faint = [one for one in seen if level_of(one) <= _FAINT_PART * brightest]
-    points = _spread(faint if len(faint) >= _FEWEST else seen, _MOST)
+    limit = _FAINT_PART * brightest
+    while len(faint := [one for one in seen if level_of(one) <= limit]) < _ENOUGH and limit < brightest:
+        limit *= 1.3
+    points = _spread(faint, _MOST)
     slowness = [1.0 / one.exposure_time for one in points]
     rates = [level_of(one) / one.exposure_time for one in points]
     best: tuple[float, float, float] | None = None
@@ -71,7 +75,8 @@ def fit_line(ramp: Sequence[ExposureRecord]) -> LampLine | None:
         return None
     _, rate, offset = best
     # A line that is not above zero at the shortest exposure is no measure of anything.
-    return LampLine(rate, max(offset, -0.8 * rate * seen[0].exposure_time), _COMPARABLE_PART * brightest)
+    offset = max(offset, -0.8 * rate * seen[0].exposure_time)
+    return LampLine(rate, offset, _COMPARABLE_PART * brightest, limit)
 
 
 def _spread(ordered: Sequence[ExposureRecord], most: int) -> list[ExposureRecord]:

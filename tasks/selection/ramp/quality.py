@@ -26,6 +26,8 @@ _PAIR_FLOOR = 6.0
 """Difference within a pair (adu) that is never an alarm."""
 _DARK = 0.2
 """Fraction of the expected level below which a flat cannot have seen the lamp."""
+_FEWEST = 8
+"""Flats in which a drift of the lamp can be told from its scatter."""
 _CLEARLY = 1.5
 """One of a pair that is this much further off than the other is the bad one."""
 
@@ -94,18 +96,21 @@ class RampLook:
         tolerance, line = self._pairs.maximum_lamp_drift, self._line
         if tolerance is None or line is None:
             return []
-        ratios = [
-            ratio
-            for record, ratio, off in zip(self._ramp, self._ratios, self._departures, strict=True)
-            if level_of(record) <= line.highest and abs(off) <= tolerance
+        faint = [
+            (index, self._ratios[index])
+            for index, record in enumerate(self._ramp)
+            if level_of(record) <= line.faintest and abs(self._departures[index]) <= tolerance
         ]
-        if len(ratios) < 6:
+        if len(faint) < _FEWEST:
             return []
-        pairs = combinations(range(len(ratios)), 2)
-        drift = median((ratios[j] - ratios[i]) / (j - i) for i, j in pairs) * (len(ratios) - 1)
+        slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(faint, 2)]
+        drift = median(slopes) * (faint[-1][0] - faint[0][0])
         if abs(drift) <= tolerance:
             return []
-        return [f"the lamp drifted by {drift:+.1%} from first to last flat (limit {tolerance:.0%})"]
+        n, limit = len(faint), f"limit {tolerance:.0%}"
+        return [
+            f"the lamp drifted by {drift:+.1%} over the {n} flats in which the response is linear ({limit})"
+        ]
 
     def _ratio(self, record: ExposureRecord) -> float:
         """Return the level as a fraction of the line; NaN where one of both is not known."""
@@ -152,7 +157,9 @@ class RampLook:
         if tolerance is None or not math.isfinite(off):
             return None
         limit = self._limit(record, tolerance)
-        if abs(off) <= limit or (off < 0 and self._saturates(index, limit)):
+        # Beside flats at full well a sound one is bright: then the line tells.
+        is_usual = self._saturates(index, limit) if off < 0 else self._ratios[index] <= 1 + limit
+        if abs(off) <= limit or is_usual:
             return None
         level, expected = level_of(record), line.level(record.exposure_time)
         evidence: dict[str, EvidenceValue] = {
