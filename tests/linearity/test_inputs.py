@@ -1,4 +1,4 @@
-"""The ramp out of the photon transfer curve's table, and what becomes of ramps that are not as they should."""
+"""The ramp out of the photon transfer curve's table, and what becomes of ramps not as they should be."""
 
 from dataclasses import replace
 
