@@ -67,15 +67,12 @@ class CalibrationSettings(SettingsModel):
     @model_validator(mode="after")
     def _check_sources(self) -> Self:
         if self.observation_type is None and not self.after:
-            raise wrong_at(
-                ("observation_type",),
-                "expected the type of its raws, or in 'after' the calibrations it is made from",
-            )
+            raise ValueError("expected observation_type, or in 'after' the calibrations it is made from")
         if self.observation_type is None and self.per_filter:
-            raise wrong_at(("per_filter",), "expected false: without raws of its own it has no filter")
+            raise ValueError("expected per_filter: false, without raws of its own it has no filter")
         if twice := set(self.after) & set(self.uses):
             names = ", ".join(sorted(twice))
-            raise wrong_at(("uses",), f"expected {names} in 'after' or in 'uses', not in both")
+            raise ValueError(f"expected {names} in 'after' or in 'uses', not in both")
         return self
 
 

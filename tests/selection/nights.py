@@ -173,8 +173,8 @@ def calibration_night(seed: int = 0, day_obs: int = DAY, n: int = 21) -> Night:
 
 
 def rules(**selection: object) -> tuple[CalibrationSettings, ...]:
-    """Return the LATISS profile's calibrations, with other selection rules where given."""
-    settings = builtin_profile("LATISS").calibrations
+    """Return bias, dark and flat of the LATISS profile, with other selection rules where given."""
+    settings = [one for one in builtin_profile("LATISS").calibrations if one.name in ("bias", "dark", "flat")]
     return tuple(
         one.model_copy(update={"selection": one.selection.model_copy(update=selection)}) for one in settings
     )

@@ -9,11 +9,11 @@ from infra.errors import ProfileError, UsageError
 from infra.settings import Profile, builtin_profile, builtin_profile_path, load_profile, with_environment
 
 INSTRUMENTS = ("LATISS", "LSSTComCam", "LSSTCam")
-SHIPPED = builtin_profile_path("LATISS").read_text()
+SHIPPED = Path(__file__).with_name("three_calibrations.yaml").read_text()
 
 
 def changed(folder: Path, old: str, new: str) -> tuple[Path, int]:
-    """Write LATISS's profile with one thing changed; returns the file and the line of the change."""
+    """Write a profile with one thing changed; returns the file and the line of the change."""
     assert SHIPPED.count(old) >= 1
     path = folder / "profile.yaml"
     path.write_text(SHIPPED.replace(old, new, 1))
@@ -24,14 +24,19 @@ def changed(folder: Path, old: str, new: str) -> tuple[Path, int]:
 def test_the_shipped_profiles_are_right(instrument: str) -> None:
     profile = builtin_profile(instrument)
     assert profile.instrument == instrument
-    assert [calibration.name for calibration in profile.ordered()] == ["bias", "dark", "flat"]
-    assert [calibration.per_filter for calibration in profile.calibrations] == [False, False, True]
+    order = [calibration.name for calibration in profile.ordered()]
+    assert order == [
+        *("biasBootstrap", "darkBootstrap", "flatBootstrap"),
+        *("defects", "linearizer", "ptc", "bias", "dark", "flat"),
+    ]
+    assert [one.name for one in profile.calibrations if not one.is_certified] == order[:3]
+    assert [one.name for one in profile.calibrations if one.per_filter] == ["flatBootstrap", "flat"]
+    assert [one.name for one in profile.calibrations if one.selection.when_taken] == ["linearizer", "ptc"]
     assert profile.camera_state_keys == ("SEQNAME", "SEQFILE", "SEQCKSUM", "ODP", "AP0_RC", "TEMP_SET")
     assert profile.certification.mode == "gated"
     assert profile.ledger is None
-    assert all(
-        entry.selection.target == 20 and entry.selection.drop_first == 1 for entry in profile.calibrations
-    )
+    stacked = [one for one in profile.calibrations if one.name in ("bias", "dark", "flat")]
+    assert all(one.selection.target == 20 and one.selection.drop_first == 1 for one in stacked)
 
 
 def test_the_name_of_an_instrument_may_be_written_small() -> None:
@@ -41,7 +46,7 @@ def test_the_name_of_an_instrument_may_be_written_small() -> None:
 def test_an_instrument_without_a_profile_is_told_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"there is no profile 'lattis' — did you mean 'latiss'\?"):
         builtin_profile("LATTIS")
-    with pytest.raises(UsageError, match="known: latiss, lsstcam, lsstcomcam"):
+    with pytest.raises(UsageError, match="known: latiss, latiss-2024-04, lsstcam, lsstcomcam"):
         builtin_profile("HSC")
 
 
@@ -251,6 +256,18 @@ def test_a_secret_comes_from_the_environment(tmp_path: Path) -> None:
 
 
 def test_calibrations_are_ordered_by_need_and_else_as_written() -> None:
-    flat, dark, bias = reversed(builtin_profile("LATISS").calibrations)
-    profile = builtin_profile("LATISS").model_dump() | {"calibrations": [flat, dark, bias]}
-    assert [entry.name for entry in Profile.model_validate(profile).ordered()] == ["bias", "dark", "flat"]
+    shipped = builtin_profile("LATISS")
+    one = {entry.name: entry for entry in shipped.calibrations}
+    for written, made in (
+        (("flat", "dark", "bias"), ["bias", "dark", "flat"]),
+        (("bias", "ptc", "linearizer"), ["linearizer", "ptc", "bias"]),  # what is only used comes first, too
+    ):
+        profile = shipped.model_dump() | {"calibrations": [one[name] for name in written]}
+        assert [entry.name for entry in Profile.model_validate(profile).ordered()] == made
+
+
+def test_a_calibration_without_raws_says_what_it_is_made_from(tmp_path: Path) -> None:
+    path, line = changed(tmp_path, "    observation_type: bias\n", "")
+    with pytest.raises(ProfileError, match="expected observation_type, or in 'after'") as caught:
+        load_profile(path)
+    assert f"{path}:{line - 1}: calibrations[0]: " in str(caught.value)
