@@ -17,3 +17,5 @@ class Figure:
     """The drawing, with a description for those who cannot see it."""
     caption: str = ""
     """What a reader must know to understand it; plain text."""
+    is_wide: bool = True
+    """Whether it takes the whole width of the page; others may stand side by side."""

@@ -143,9 +143,9 @@ def _whole(
     others: list[tuple[str, Cell]] = []
     for name, value in values.items():
         test = found.get((None, name))
-        cell = replace(
-            _PLAIN if test is None else cell_of(test), value=f"{_text(name, value)} {unit_of(name)}".rstrip()
-        )
+        told = test is not None and math.isnan(value)  # the test says that there is none
+        text = "" if told else f"{_text(name, value)} {unit_of(name)}".rstrip()
+        cell = replace(_PLAIN if test is None else cell_of(test), value=text)
         (others if test is None else tested).append((name, cell))
     rest = [test for (amplifier, name), test in found.items() if amplifier is None and name not in values]
     return (*tested, *((name_of(test), cell_of(test)) for test in rest)), tuple(others)

@@ -163,3 +163,15 @@ def test_figures_of_a_large_camera_are_drawn_of_the_worst_detectors_only() -> No
     figures = Asked(many.figures)
     render_report(report((replace(many, figures=figures),)))
     assert len(figures.asked) == 3
+
+
+def test_small_figures_may_stand_side_by_side(page: Element) -> None:
+    classes = [one.attributes["class"] for one in section(page, "ptc").one(class_="drawings").find("figure")]
+    assert ["whole-width" in one for one in classes] == [True, True, False]
+
+
+def test_a_detector_number_without_value_is_told_once() -> None:
+    curve = table_calibration("ptc", whole={"N_BAD": float("nan")})
+    page = parse(render_report(report((curve,))))
+    (line,) = [one.text for one in page.find("p") if one.text.startswith("Whole detector")]
+    assert "N_BAD ? could not run" in line

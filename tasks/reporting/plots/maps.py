@@ -21,6 +21,8 @@ __all__ = ["Cells", "category_map", "heat_map"]
 
 _LEFT, _TOP, _BOTTOM, _BAR, _RIGHT = 84, 12, 56, 14, 110
 _LABEL_PAD = 8.0
+MOST_NARROW = 520
+"""Width of a figure of which two stand side by side on a page (CSS pixel)."""
 _KINDS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b39a00", "#7b5cc4", "#7f868d")
 """Colours of kinds, which stand out from light and dark pages alike."""
 
@@ -113,7 +115,7 @@ def heat_map(
         ]
         words = f"{title}: {quantity} for each {y.label} and {x.label}"
         svg = to_svg(figure, words, pixels, marks=marks, title=title)
-    return Figure(title, svg, caption)
+    return Figure(title, svg, caption, is_wide=width > MOST_NARROW)
 
 
 def category_map(
@@ -159,7 +161,7 @@ def category_map(
         draw_pixels = Pixels(axes, _kinds_png(drawn, colours), codes.shape[1])
         draw_legend(figure, entries)
         svg = to_svg(figure, f"{title}: {', '.join(names)}", [draw_pixels], title=title)
-    return Figure(title, svg, caption)
+    return Figure(title, svg, caption, is_wide=width > MOST_NARROW)
 
 
 def _stretch(
