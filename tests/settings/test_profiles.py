@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import ProfileError, UsageError
-from infra.settings import Profile, builtin_profile, builtin_profile_path, load_profile, with_environment
+from infra.settings import Profile, builtin_profile, load_profile, with_environment
 
 INSTRUMENTS = ("LATISS", "LSSTComCam", "LSSTCam")
 SHIPPED = Path(__file__).with_name("three_calibrations.yaml").read_text()
