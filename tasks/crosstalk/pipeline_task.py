@@ -1,7 +1,6 @@
 """The crosstalk matrix as a PipelineTask, and its verification."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from lsst.pex.config import Field
@@ -19,13 +18,13 @@ from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a modul
 
 from infra.images import CorrectedExposure
 from infra.ledger.clock import now
-from tasks.combine.connections import optional_table, raws_input, table_output
+from tasks.combine.connections import optional_calibration, optional_table, raws_input, table_output
 from tasks.combine.pipeline_task import corrected
 from tasks.combine.priors import Priors, read_priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
 from tasks.crosstalk.algorithm import solve_crosstalk
 from tasks.crosstalk.run.config import ExtractionConfig, SolutionConfig
-from tasks.crosstalk.run.measure import measure_exposures
+from tasks.crosstalk.run.measure import extraction_steps, measure_exposures
 from tasks.crosstalk.run.product import crosstalk_table, ratio_table
 from tasks.crosstalk.run.verify_task import VerifyCrosstalkTask
 from tasks.isr.steps import Purpose
@@ -43,6 +42,7 @@ class CrosstalkConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
 
     raws = raws_input("Exposures of bright compact sources: a star cluster, or projected spots.")
     ptc = optional_table("ptc", "Gains; those of the camera model without.")
+    bias = optional_calibration("bias", "Structure of the bias, which stars would take for crosstalk.")
     defects = optional_table("defects", "Defects, which neither give nor show crosstalk.")
     output = table_output("crosstalk", "Crosstalk matrix, one row.")
     ratios = connection.Output(
@@ -116,8 +116,7 @@ class CrosstalkTask(PipelineTask):
 
         def correct(raw: RawInput) -> CorrectedExposure:
             steps = self.config.isr.steps(self.purpose, raw.raw.instrument, has_overscan=raw.has_overscan)
-            steps = replace(steps, make_variance=False)
-            return corrected(raw, steps, priors.calibrations, workspace)
+            return corrected(raw, extraction_steps(steps, priors), priors.calibrations, workspace)
 
         measured = measure_exposures(raws, correct, self.config.extraction_settings(), priors.cards)
         if measured is None:

@@ -27,8 +27,8 @@ And for the detector:
     What the exposures show, relative to what the matrix says, over coefficients of 6 standard errors and
     more: 1 if the matrix is right, -1 if its sign is wrong, another number if its unit is. NaN without any.
 ``TRANSPOSED_ADVANTAGE``
-    By how much the transposed matrix would describe the exposures better (χ², in standard deviations of the
-    difference for a matrix of noise); negative for the right matrix.
+    By how much the transposed matrix describes the exposures better, each at the scale that suits it best
+    (χ², in standard deviations of the difference for a matrix of noise); negative for the right matrix.
 ``N_EXPOSURES``, ``N_HELD_OUT``
     Exposures that all this rests on, and those at hand that are no inputs of the matrix.
 """
@@ -211,6 +211,12 @@ def _shape(matrix: CrosstalkMatrix, residual: ResidualCrosstalk) -> StatisticVal
     n = int(np.count_nonzero(both))
     gain = math.nan
     if n:
-        as_is, transposed = (weight * (total - one) ** 2 for one in (believed, believed.T))
-        gain = float((as_is - transposed)[both].sum()) / math.sqrt(2.0 * n)
+        explained = [_explained(total[both], one[both], weight[both]) for one in (believed, believed.T)]
+        gain = (explained[1] - explained[0]) / math.sqrt(2.0 * n)
     return {"SCALE": scale, "TRANSPOSED_ADVANTAGE": gain}
+
+
+def _explained(total: FloatArray, believed: FloatArray, weight: FloatArray) -> float:
+    """Part of the χ² of the exposures that a matrix explains, at the scale and sign that suit it best."""
+    squares = float((weight * believed**2).sum())
+    return float((weight * total * believed).sum()) ** 2 / squares if squares > 0 else 0.0

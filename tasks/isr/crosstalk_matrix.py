@@ -25,8 +25,9 @@ type FloatMatrix = npt.NDArray[np.float64]
 CLIPPED_MEAN_INFLATION = 1.3
 """Standard error of an iteratively clipped mean, relative to the scatter over the root of the count."""
 
-ERROR_FACTOR = "CALPROD CROSSTALK ERROR FACTOR"
-"""Card, our own: standard error of a coefficient, relative to its scatter over the root of the count."""
+ERROR_FACTOR = "CALPROD CROSSTALK ERROR FACTOR "
+"""Beginning of a card, our own, for each target amplifier, whose name follows: standard error of a
+coefficient, relative to its scatter over the root of the count."""
 
 _CARDS: Metadata = {
     "OBSTYPE": "CROSSTALK",
@@ -96,13 +97,20 @@ class CrosstalkMatrix:
         And the pixels of one source share the noise of their overscans and the structure of the bias. A
         matrix measured here says in its header by how much this raises the error.
         """
-        return self.error_factor * self.errors / np.sqrt(np.maximum(self.counts, 1))
+        return self.error_factors * self.errors / np.sqrt(np.maximum(self.counts, 1))
 
     @property
-    def error_factor(self) -> float:
-        """Standard error of a coefficient, relative to its scatter over the root of the count."""
-        factor = self.metadata.get(ERROR_FACTOR)
-        return float(factor) if isinstance(factor, int | float) else CLIPPED_MEAN_INFLATION
+    def quadratic_standard_errors(self) -> FloatMatrix:
+        """Errors of the quadratic coefficients; 0 where there is no such term."""
+        return self.error_factors * self.quadratic_errors / np.sqrt(np.maximum(self.counts, 1))
+
+    @property
+    def error_factors(self) -> npt.NDArray[np.float64]:
+        """Standard error of a coefficient relative to its scatter over the root of the count, by target."""
+        cards = [self.metadata.get(f"{ERROR_FACTOR}{name}") for name in self.amplifiers]
+        return np.array(
+            [float(card) if isinstance(card, int | float) else CLIPPED_MEAN_INFLATION for card in cards]
+        )
 
     @property
     def significance(self) -> FloatMatrix:

@@ -45,7 +45,7 @@ def test_quoted_errors_know_what_the_pixels_of_a_source_have_in_common(correlate
     found = ratio(stacked(correlated, "coefficients"), stacked(correlated, "standard_errors"))
     assert found == pytest.approx(1.0, abs=0.12)
     # Six pixels of a row share 25 of the 125 electron² of variance: 1.25 + 0.2 * 5 = 2, the root of it 1.4.
-    assert correlated[0].error_factor / 1.3 == pytest.approx(1.4, abs=0.25)
+    assert correlated[0].error_factors.mean() / 1.3 == pytest.approx(1.4, abs=0.25)
 
 
 def test_coefficients_are_within_three_errors_but_for_what_chance_gives(correlated):
@@ -64,9 +64,7 @@ def test_a_line_has_right_errors_too():
     matrices = [measured(seed, settings, quadratic=quadratic, spots=WIDE) for seed in SEEDS]
     linear = ratio(stacked(matrices, "coefficients"), stacked(matrices, "standard_errors"))
     assert linear == pytest.approx(1.0, abs=0.15)
-    counts, factor = stacked(matrices, "counts"), np.array([one.error_factor for one in matrices])
-    errors = factor[:, np.newaxis, np.newaxis] * stacked(matrices, "quadratic_errors")
-    errors /= np.sqrt(np.maximum(counts, 1))
+    errors = stacked(matrices, "quadratic_standard_errors")
     assert ratio(stacked(matrices, "quadratic"), errors) == pytest.approx(1.0, abs=0.15)
     pulls = (stacked(matrices, "quadratic") - quadratic)[:, OTHERS] / errors[:, OTHERS]
     assert np.count_nonzero(np.abs(pulls) > 3) <= 9

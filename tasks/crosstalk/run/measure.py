@@ -1,16 +1,18 @@
 """The raws of a detector, one after the other: corrected, and reduced to ratios of their bright pixels."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infra.errors import CalprodError
 from infra.images import CorrectedExposure, Metadata, Unit
 from infra.instruments.layout import DetectorLayout
 from tasks.combine.metadata import CombineInput
+from tasks.combine.priors import Priors
 from tasks.combine.raw_inputs import RawInput
 from tasks.crosstalk.algorithm import CrosstalkRatios, ExtractionSettings, extract_ratios
+from tasks.isr.steps import IsrSteps
 
-__all__ = ["MeasuredExposures", "measure_exposures"]
+__all__ = ["MeasuredExposures", "extraction_steps", "measure_exposures"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +36,30 @@ class MeasuredExposures:
     def source_pixels(self) -> dict[str, int]:
         """Number of bright pixels on each amplifier."""
         return {name: sum(one.fluxes[name].size for one in self.ratios) for name in self.ratios[0].amplifiers}
+
+
+def extraction_steps(steps: IsrSteps, priors: Priors) -> IsrSteps:
+    """Return the corrections made before ratios are taken.
+
+    Parameters
+    ----------
+    steps
+        Corrections of the purpose.
+    priors
+        Calibrations at hand.
+
+    Notes
+    -----
+    Rubin's chain leaves the bias. But of its structure, as large as crosstalk, each star sees one place only:
+    with twenty stars on an amplifier the coefficients are off by half their error. So a bias is subtracted
+    where there is one.
+    """
+    return replace(
+        steps,
+        subtract_bias=steps.subtract_bias or priors.calibrations.bias is not None,
+        make_variance=False,
+        make_statistics=False,
+    )
 
 
 def measure_exposures(

@@ -1,7 +1,6 @@
 """The verification of a crosstalk matrix as a PipelineTask."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import ClassVar
 
 from astropy.table import Table
@@ -10,13 +9,19 @@ from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a modul
 
 from infra.errors import CalprodError
 from infra.images import CorrectedExposure
-from tasks.combine.connections import optional_table, raws_input, statistics_output, table_prerequisite
+from tasks.combine.connections import (
+    optional_calibration,
+    optional_table,
+    raws_input,
+    statistics_output,
+    table_prerequisite,
+)
 from tasks.combine.pipeline_task import corrected
 from tasks.combine.priors import Priors
 from tasks.combine.raw_inputs import RawInput
 from tasks.crosstalk.algorithm import CrosstalkMatrix, SolveSettings, matrix_from_table, solve_crosstalk
 from tasks.crosstalk.run.config import ResidualConfig
-from tasks.crosstalk.run.measure import MeasuredExposures, measure_exposures
+from tasks.crosstalk.run.measure import MeasuredExposures, extraction_steps, measure_exposures
 from tasks.crosstalk.steps.residual import ResidualCrosstalk, compare, source_fluxes
 from tasks.crosstalk.verify import matrix_rows, product_measurement
 from tasks.isr.steps import Purpose
@@ -35,6 +40,7 @@ class VerifyCrosstalkConnections(PipelineTaskConnections, dimensions=_DIMENSIONS
     raws = raws_input("Exposures of bright compact sources: the inputs of the matrix and others.")
     crosstalk = table_prerequisite("crosstalk", "The matrix under test.")
     ptc = optional_table("ptc", "Gains; those of the camera model without.")
+    bias = optional_calibration("bias", "Structure of the bias, which stars would take for crosstalk.")
     defects = optional_table("defects", "Defects, which neither give nor show crosstalk.")
     statistics = statistics_output("verifyCrosstalkStatistics")
     matrix = connection.Output(
@@ -100,7 +106,7 @@ class VerifyCrosstalkTask(ProductVerificationTask):
 
         def correct(raw: RawInput) -> CorrectedExposure:
             nonlocal quadratic
-            steps = replace(self.steps(raw), make_variance=False, make_statistics=False)
+            steps = extraction_steps(self.steps(raw), priors)
             quadratic = steps.crosstalk is not None and steps.crosstalk.quadratic
             return corrected(raw, steps, priors.calibrations, workspace)
 

@@ -56,8 +56,8 @@ def correlation_factor(spreads: Iterable[Spread]) -> float:
     Parameters
     ----------
     spreads
-        Of all pairs of a detector. A single pair, with a score of sources, would give its own factor to a
-        sixth only; all amplifiers are read in the same way, so that one factor serves all.
+        Of all pairs with one target. A single pair, with a score of sources, would give its own factor to a
+        sixth only; a target is read in the same way whatever the source.
 
     Notes
     -----

@@ -124,8 +124,10 @@ def extract_ratios(
     -----
     Rubin cp_pipe. What differs: a target pixel that is itself bad, or near a source of its own amplifier,
     tells nothing and gives NaN, where Rubin leaves it to the clipping. The wings of sources are not taken for
-    background. And the source is taken less its background, since the target's background already holds the
-    crosstalk of the sky: with a sky of 3 % of the source the coefficients would come out 3 % too small.
+    background. The background is modelled for each amplifier: a smooth model of the whole detector fails
+    where amplifiers of different level meet, such as beside a dead one. And the source is taken less its
+    background, since the target's background already holds the crosstalk of the sky: with a sky of 3 % of the
+    source the coefficients would come out 3 % too small.
     """
     settings = settings or ExtractionSettings()
     image, mask = exposure.image, exposure.mask
@@ -138,7 +140,7 @@ def extract_ratios(
     detected = image >= settings.threshold
     near = _grown(detected, settings.growth)
     elsewhere = _grown(_possible_crosstalk(detected, layout), settings.growth)
-    contrast = image - background(image, ~usable | near | elsewhere, settings.mesh)
+    contrast = _without_background(image, ~usable | near | elsewhere, layout, settings.mesh)
     telling = np.where(usable & ~near, contrast, np.float32(np.nan))
     targets = {one.name: _as_read(telling, one) for one in layout.amplifiers}
     ratios: dict[tuple[str, str], FloatArray] = {}
@@ -155,6 +157,17 @@ def extract_ratios(
                 ratios[name, source.name] = np.asarray(target[chosen] / signal, np.float32)
     names = tuple(one.name for one in layout.amplifiers)
     return CrosstalkRatios(names, ratios, fluxes, exposure_id, sources)
+
+
+def _without_background(
+    image: FloatArray, excluded: npt.NDArray[np.bool_], layout: DetectorLayout, mesh: int
+) -> FloatArray:
+    """Subtract the background of each amplifier."""
+    contrast = np.empty(image.shape, np.float32)
+    for one in layout.amplifiers:
+        pixels = one.image_box.slices
+        contrast[pixels] = image[pixels] - background(image[pixels], excluded[pixels], mesh)
+    return contrast
 
 
 def _as_read[T: np.generic](image: npt.NDArray[T], amplifier: AmplifierLayout) -> npt.NDArray[T]:

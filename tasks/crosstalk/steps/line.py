@@ -28,6 +28,13 @@ class Line:
         """Return the signals in the target (unit of the flux) that the line does not explain, shape (n,)."""
         return (ratios - self.intercept - self.slope * fluxes) * fluxes
 
+    def influences(self, ratios: Values, fluxes: Values) -> tuple[Values, Values]:
+        """Return by how much each measurement moved the intercept and the slope, to a factor, shape (n,)."""
+        flux = fluxes / fluxes.mean()
+        s2, s3, s4 = _sums(flux)
+        signal = self.signals(ratios, fluxes)
+        return (s4 * flux - s3 * flux**2) * signal, (s2 * flux**2 - s3 * flux) * signal
+
 
 def fit_line(ratios: Values, fluxes: Values) -> Line | None:
     """Fit a line to ratios; None where the fluxes allow none.
@@ -53,7 +60,7 @@ def fit_line(ratios: Values, fluxes: Values) -> Line | None:
     # In units of the mean flux the two columns are of one size.
     flux = fluxes / mean
     signal = ratios * flux
-    s2, s3, s4 = (float((flux**power).sum()) for power in (2, 3, 4))
+    s2, s3, s4 = _sums(flux)
     determinant = s2 * s4 - s3**2
     if not determinant > 1e-12 * s2 * s4:
         return None
@@ -66,3 +73,9 @@ def fit_line(ratios: Values, fluxes: Values) -> Line | None:
         error=scatter * math.sqrt(n * s4 / determinant),
         slope_error=scatter * math.sqrt(n * s2 / determinant) / mean,
     )
+
+
+def _sums(flux: Values) -> tuple[float, float, float]:
+    """Return the sums of the second, third and fourth powers."""
+    square = flux**2
+    return float(square.sum()), float((square * flux).sum()), float((square**2).sum())

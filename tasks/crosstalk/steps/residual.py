@@ -130,8 +130,7 @@ def _errors(
 ) -> FloatMatrix:
     """Return the standard errors of a matrix at the mean signal of the sources."""
     constant = matrix.standard_errors * linear_scale
-    root = np.sqrt(np.maximum(matrix.counts, 1))
-    square = matrix.error_factor * np.nan_to_num(matrix.quadratic_errors) * quadratic_scale / root
+    square = np.nan_to_num(matrix.quadratic_standard_errors) * quadratic_scale
     # The intercept and the slope of a line err against each other: at the signals it was fitted to the line
     # is known better than its intercept.
     there = square * fluxes.means[:, np.newaxis]

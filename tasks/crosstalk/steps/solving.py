@@ -83,6 +83,7 @@ class _Coefficient:
     quadratic_error: float = 0.0
     count: int = 0
     spread: Spread = field(default_factory=Spread)
+    slope_spread: Spread = field(default_factory=Spread)
 
 
 def solve_crosstalk(
@@ -154,10 +155,16 @@ def solve_crosstalk(
     }
     counts = np.array([[one.count for one in row] for row in values], np.int64)
     linear, error = matrices["linear"], matrices["error"]
-    factor = CLIPPED_MEAN_INFLATION * correlation_factor(one.spread for row in values for one in row)
+    factors, slope_factors = (
+        np.array([correlation_factor(getattr(row[j], spread) for row in values) for j in range(n)])
+        for spread in ("spread", "slope_spread")
+    )
+    # The table has one factor for both terms; that of the slope is told by its own scatter.
+    quadratic_error = matrices["quadratic_error"] * slope_factors / factors
+    factors = CLIPPED_MEAN_INFLATION * factors
     limit = settings.significance * error
     if not settings.per_measurement:
-        limit = limit * factor / np.sqrt(np.maximum(counts, 1))
+        limit = limit * factors / np.sqrt(np.maximum(counts, 1))
     valid = np.isfinite(limit) & (np.abs(linear) > limit)
     if settings.drop_insignificant:
         linear, error = np.where(valid, linear, 0.0), np.where(valid, error, np.nan)
@@ -168,10 +175,13 @@ def solve_crosstalk(
         counts=counts,
         valid=valid,
         quadratic=matrices["quadratic"],
-        quadratic_errors=matrices["quadratic_error"],
+        quadratic_errors=quadratic_error,
         unit=unit,
         gains=np.zeros(n) if gains is None else np.array([gains.get(name, 0.0) for name in names]),
-        metadata={**(metadata or {}), ERROR_FACTOR: factor},
+        metadata={
+            **(metadata or {}),
+            **{f"{ERROR_FACTOR}{name}": float(one) for name, one in zip(names, factors, strict=True)},
+        },
     )
     return CrosstalkSolution(matrix, tuple(warnings))
 
@@ -211,8 +221,8 @@ def _coefficient(sample: _Sample, settings: SolveSettings) -> _Coefficient:
         found = _Coefficient(mean, 0.0, error, 0.0, ratios.size, spread)
     else:
         errors = line.error * correction, line.slope_error * correction
-        spread = spread_of(line.signals(ratios, fluxes), sample.groups)
-        found = _Coefficient(line.intercept, line.slope, *errors, ratios.size, spread)
+        spreads = [spread_of(one, sample.groups) for one in line.influences(ratios, fluxes)]
+        found = _Coefficient(line.intercept, line.slope, *errors, ratios.size, *spreads)
     if settings.reject_negative and found.linear < 0:
         return replace(found, linear=0.0)
     return found
