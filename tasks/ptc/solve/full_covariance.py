@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from tasks.ptc.solve.blas import one_thread
 from tasks.ptc.solve.model import CovarianceFit, FitRefused
 from tasks.ptc.solve.polynomial import CovarianceParameters, LinearisedModel, coefficients, linearise
 from tasks.ptc.solve.reduction import DEGREE, ReducedPoints, reduce_points
@@ -105,7 +106,8 @@ def fit_covariances(
     vector = np.zeros(1 + side**2 * (2 if with_b else 1))
     vector[0] = start_gain
     vector[1 : 1 + side**2] = _curvatures(points, start_gain)
-    return _result(points, *_descend(points, vector, side), side)
+    with one_thread():
+        return _result(points, *_descend(points, vector, side), side)
 
 
 def _unpack(vector: FloatArray, side: int) -> CovarianceParameters:
