@@ -206,7 +206,12 @@ class VerifyLinearizerConnections(PipelineTaskConnections, dimensions=_DIMENSION
     crosstalk = optional_table("crosstalk", "Crosstalk to correct for.")
     defects = optional_table("defects", "Defects to mask.")
     bias = optional_calibration("biasBootstrap", "Bias (adu) to subtract, for a camera without overscan.")
+    dark = optional_calibration("dark", "Dark (adu/s) to subtract, in the order of 2024-04.")
     statistics = statistics_output("verifyLinearizerStatistics")
+
+    def __init__(self, *, config: "VerifyLinearizerConfig") -> None:
+        if config.isr.order != "2024-04":
+            del self.dark
 
 
 class VerifyLinearizerConfig(
