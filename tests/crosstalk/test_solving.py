@@ -59,7 +59,7 @@ def test_an_amplifier_that_is_not_a_number_harms_no_other():
     assert (others[~np.eye(7, dtype=bool)] == 1).all()
 
 
-@pytest.mark.parametrize("plane", [MaskPlane.BAD, MaskPlane.INTRP])
+@pytest.mark.parametrize("plane", [MaskPlane.BAD, MaskPlane.INTRP, MaskPlane.SAT])
 def test_bad_sources_and_bad_targets_tell_nothing(plane):
     image, mask = np.zeros(MOCK.image_shape), np.zeros(MOCK.image_shape, np.uint16)
     source, target = MOCK.amplifiers[0], MOCK.amplifiers[5]
@@ -118,6 +118,41 @@ def test_a_single_measurement_has_no_error_and_is_not_valid():
     matrix = solve_crosstalk([ratios_of([0.1])]).matrix
     assert math.isnan(matrix.errors[0, 1])
     assert not matrix.valid[0, 1]
+
+
+def test_a_pair_with_too_few_measurements_keeps_their_number_and_has_no_coefficient():
+    solution = solve_crosstalk([ratios_of(np.linspace(0.9e-3, 1.1e-3, 40))], SolveSettings(fewest=50))
+    matrix = solution.matrix
+    assert math.isnan(matrix.coefficients[0, 1])
+    assert not matrix.valid[0, 1]
+    assert 0 < matrix.counts[0, 1] <= 40
+    assert any("measurements of the crosstalk from A to B" in one for one in solution.warnings)
+
+
+def test_an_amplifier_of_another_level_is_no_crosstalk_of_its_neighbours():
+    # A smooth background of the whole detector would run through the step beside a dead amplifier.
+    image = np.random.default_rng(2).normal(50.0, 1.0, MOCK.image_shape)
+    dead, source = MOCK.amplifiers[3], MOCK.amplifiers[0]
+    image[dead.image_box.slices] -= 50.0
+    as_read(image, source)[20:24, 40:44] += 40_000.0
+    one = extract_ratios(exposure(image), MOCK, ExtractionSettings(threshold=4000.0, growth=5))
+    for target in MOCK.amplifiers[1:]:
+        found = one.ratios[target.name, source.name]
+        # Sixteen pixels of noise 1 over 40000: their mean is known to 6e-6.
+        assert abs(found.mean()) < 4e-5
+
+
+def test_a_line_is_not_flattened_by_the_clip():
+    # Rubin's clip about the median takes the ends of a steep line away.
+    random = np.random.default_rng(3)
+    fluxes = random.uniform(3e4, 1.2e5, 2000)
+    values = 1e-3 + 1e-8 * fluxes + random.normal(0.0, 10.0, 2000) / fluxes
+    values[:100] += 0.05
+    matrix = solve_crosstalk([ratios_of(values, fluxes)], SolveSettings(flux_order=1)).matrix
+    error = matrix.quadratic_standard_errors[0, 1]
+    assert matrix.quadratic[0, 1] == pytest.approx(1e-8, abs=4 * error)
+    assert matrix.coefficients[0, 1] == pytest.approx(1e-3, abs=4 * matrix.standard_errors[0, 1])
+    assert error < 2e-10
 
 
 def test_the_error_is_the_scatter_before_the_clip():
