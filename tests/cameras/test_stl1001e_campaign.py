@@ -94,6 +94,7 @@ def test_biases_of_the_other_temperature_by_hand(repository, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_everything_the_series_allows_is_made_and_verified(repository):
     calprod("run", repository, "--day-obs", DAY)
     shown = json.loads(calprod("show", f"{DAY}a", "-b", repository, "--json"))
