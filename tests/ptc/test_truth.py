@@ -127,6 +127,7 @@ def test_the_levels_for_the_linearizer_are_not_linearised():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # five minutes of one processor, were it free
 def test_frames_of_real_size_meet_the_requirements():
     """Every amplifier: gain to 0.3 %, read noise to 2 %, a₀₀ within its error."""
     times = tuple(np.concatenate([np.geomspace(0.01, 0.5, 18), np.linspace(1.0, 15.0, 15)]).round(4).tolist())
