@@ -1,9 +1,12 @@
 """The combined dark: the charge that gathers in each pixel in one second without light."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from infra.images import CorrectedExposure, MaskPlane
+from infra.instruments.layout import DetectorLayout
 from tasks.combine.calibration import (
     CombinedCalibration,
     CombineOptions,
@@ -43,7 +46,8 @@ def combine_darks(
     Parameters
     ----------
     exposures
-        Bias-subtracted dark exposures, in electron; pixels flagged CR are left out.
+        Bias-subtracted dark exposures, in electron; pixels flagged CR are left out. Flags BAD of single
+        pixels are taken off.
     options
         Clip rule, threads, time of creation.
     cosmic_rays
@@ -59,7 +63,8 @@ def combine_darks(
     CalprodError
         A dark time is zero, negative or NaN; or as in `tasks.combine.calibration.combine_calibration`.
     """
-    return combine_calibration(exposures, replace(DARK_RULE, cosmic_rays=cosmic_rays), options)
+    rule = replace(DARK_RULE, cosmic_rays=cosmic_rays)
+    return combine_calibration(_with_defects(exposures, options.layout), rule, options)
 
 
 def combine_dark_bootstraps(
@@ -73,3 +78,19 @@ def combine_dark_bootstraps(
         In adu/s; SAT where most of the exposures are saturated.
     """
     return combine_calibration(exposures, DARK_BOOTSTRAP_RULE, options)
+
+
+def _with_defects(
+    exposures: Iterable[tuple[CombineInput, CorrectedExposure]], layout: DetectorLayout
+) -> Iterator[tuple[CombineInput, CorrectedExposure]]:
+    """Let known defects take part: a hot pixel's own rate is what its dark is for (Rubin cp_pipe).
+
+    An amplifier that is bad as a whole stays so.
+    """
+    sound = np.uint16(~np.uint16(MaskPlane.BAD))
+    for one, exposure in exposures:
+        for amplifier in layout.amplifiers:
+            flags = exposure.mask[amplifier.image_box.slices]
+            if not (flags & np.uint16(MaskPlane.BAD)).all():
+                flags &= sound
+        yield one, exposure

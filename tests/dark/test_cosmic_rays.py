@@ -133,3 +133,18 @@ def test_an_amplifier_that_is_dead_or_not_a_number_is_left_alone():
     image[LAYOUT.amplifiers[1].image_box.y0, LAYOUT.amplifiers[1].image_box.x0] = 50.0
     assert candidates_of(pairs[0][1], LAYOUT, CosmicRayRules()).pixels.size == 0
     assert not combine_darks(iter(pairs), OPTIONS).image.mask.any()
+
+
+def test_a_known_hot_pixel_keeps_its_own_rate_and_a_bad_amplifier_stays_bad():
+    hot = np.zeros(SHAPE)
+    hot[20, 30] = 40.0
+    bad = LAYOUT.amplifiers[0]  # not the one of the hot pixel
+    mask = np.zeros(SHAPE, np.uint16)
+    mask[19:22, 29:32] = np.uint16(MaskPlane.BAD)
+    mask[bad.image_box.slices] = np.uint16(MaskPlane.BAD)
+    pairs, _ = darks(8, seed=8, tracks=0, hot=hot, masks=[mask.copy() for _ in range(8)])
+    dark = combine_darks(iter(pairs), OPTIONS).image
+    noise = np.sqrt((40.0 + CURRENT) * DARK_TIME + SIGMA**2) / DARK_TIME / np.sqrt(8)
+    assert dark.image[20, 30] == pytest.approx(40.0 + CURRENT, abs=5 * noise)
+    assert not dark.mask[19:22, 29:32].any()
+    assert (dark.mask[bad.image_box.slices] & np.uint16(MaskPlane.BAD)).all()
