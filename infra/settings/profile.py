@@ -49,8 +49,8 @@ class CalibrationSettings(SettingsModel):
     after: tuple[str, ...] = ()
     """Calibrations of this profile that must be made in the campaign, or found certified, before."""
     uses: tuple[str, ...] = ()
-    """Calibrations, of this profile or others, that are applied where the campaign makes them or one is
-    certified, and left out where there is none."""
+    """Calibrations, of this profile or others, that are applied where the campaign has made one before it, in
+    the order of the file, or one is certified; left out where there is none."""
     selection: SelectionSettings = SelectionSettings()
     """How its exposures are chosen."""
 
@@ -190,8 +190,7 @@ class Profile(SettingsModel):
 
     def ordered(self) -> tuple[CalibrationSettings, ...]:
         """Return the calibrations so that each comes after those it needs, else in the order of the file."""
-        names = {entry.name for entry in self.calibrations}
-        needs = {entry.name: set(entry.priors) & names for entry in self.calibrations}
+        needs = {entry.name: set(entry.after) for entry in self.calibrations}
         done: list[CalibrationSettings] = []
         while len(done) < len(self.calibrations):
             made = {entry.name for entry in done}

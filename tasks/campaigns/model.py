@@ -101,6 +101,10 @@ class CampaignRecord:
         known = ", ".join(str(planned.key) for planned in self.calibrations)
         raise UsageError(f"campaign {self.name} has no calibration '{key}'", f"it has {known}")
 
+    def before(self, planned: PlannedCalibration) -> tuple[PlannedCalibration, ...]:
+        """Return the calibrations that are made before one of the campaign."""
+        return self.calibrations[: self.calibrations.index(planned)]
+
     def select(self, wanted: tuple[str, ...]) -> tuple[PlannedCalibration, ...]:
         """Return the calibrations that ``wanted`` names, all when it is empty.
 

@@ -49,7 +49,8 @@ def prior_calibrations(
 ) -> tuple[Prior, ...]:
     """Find every calibration that ``planned`` is made with: from this campaign, else the certified one.
 
-    One that the profile lists in ``uses`` and that neither makes is left out; one in ``after`` must be there.
+    Of this campaign, those that are made before it. One that the profile lists in ``uses`` and that is
+    neither made nor certified is left out; one in ``after`` must be there.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def prior_calibrations(
     states = workspace.ledger.states(str(campaign.name))
     priors: list[Prior] = []
     for name in settings.priors:
-        own = [one for one in campaign.calibrations if one.key.calibration == name and one is not planned]
+        own = [one for one in campaign.before(planned) if one.key.calibration == name]
         for one in own:
             if states.get(str(one.key)) is CalibrationState.REJECTED:
                 raise RepositoryError(

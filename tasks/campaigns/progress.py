@@ -37,15 +37,12 @@ def work_left(
         Only these, such as ``dark`` or ``flat-r``, and what they need; all when empty.
     """
     states = workspace.ledger.states(str(campaign.name))
-    keys_of = {
-        name: tuple(str(one.key) for one in campaign.calibrations if one.key.calibration == name)
-        for name in {one.key.calibration for one in campaign.calibrations}
-    }
     work = []
     for planned in campaign.calibrations:
         state = states.get(str(planned.key), CalibrationState.PLANNED)
         settings = workspace.profile.calibration(planned.key.calibration)
-        needs = tuple(key for name in (settings.priors if settings else ()) for key in keys_of.get(name, ()))
+        priors = settings.priors if settings else ()
+        needs = tuple(str(one.key) for one in campaign.before(planned) if one.key.calibration in priors)
         generate = state in _TO_GENERATE
         judged = settings is None or settings.is_certified
         verify = judged and (generate or state is CalibrationState.CANDIDATE)

@@ -36,7 +36,7 @@ def test_the_shipped_profiles_follow_their_graph(instrument: str) -> None:
     for calibration in profile.calibrations:
         entry = graph.calibrations[calibration.name]
         assert set(calibration.after) == set(entry.needs), calibration.name
-        assert set(calibration.uses) <= set(entry.uses), calibration.name
+        assert set(calibration.uses) <= set(entry.sources), calibration.name
 
 
 @pytest.mark.parametrize(
