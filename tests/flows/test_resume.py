@@ -59,9 +59,7 @@ def final_state(place: Place) -> dict[str, object]:
         (metrics,) = connection.execute("SELECT COUNT(*) FROM metrics").fetchone()
     return {
         "states": {one["calibration"]: one["state"] for one in summary["calibrations"]},
-        "digests": {
-            one["calibration"]: one["datasets"][0]["digest"] for one in summary["calibrations"]
-        },
+        "digests": {one["calibration"]: one["datasets"][0]["digest"] for one in summary["calibrations"]},
         "verdicts": {one["calibration"]: one["verdict"] for one in summary["calibrations"]},
         "failures": {one["calibration"]: one["failures"] for one in summary["calibrations"]},
         "collections": collections,

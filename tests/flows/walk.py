@@ -167,9 +167,7 @@ def show(place: Place, campaign: str = CAMPAIGN) -> dict[str, dict]:
 def digests(place: Place, campaign: str = CAMPAIGN) -> dict[str, str]:
     """Return the digest of each combined image."""
     return {
-        key: one["datasets"][0]["digest"]
-        for key, one in show(place, campaign).items()
-        if one["datasets"]
+        key: one["datasets"][0]["digest"] for key, one in show(place, campaign).items() if one["datasets"]
     }
 
 
