@@ -165,7 +165,8 @@ _MODERN: dict[Purpose, str] = {
     "verifyFlat": "saturation crosstalk linearity bias dark flat defects",
     "verifyDefects": "saturation crosstalk linearity bias dark flat defects",
     "verifyPtc": "bootstrap crosstalk linearity defects offsets",
-    "verifyLinearizer": "bootstrap crosstalk linearity defects",
+    # What science frames flag as saturated, a linearizer need not put right.
+    "verifyLinearizer": "bootstrap saturation crosstalk linearity defects",
     "verifyCrosstalk": "saturation crosstalk",
 }
 """Rubin's cp_pipe and cp_verify with IsrTaskLSST (2026): corrections of each purpose."""

@@ -33,7 +33,7 @@ def responses_from_ptc(table: Table) -> AmplifierResponses:
     ----------
     table
         One row per amplifier with AMPLIFIER_NAME, GAIN (electron/adu), NOISE (electron), PTC_TURNOFF (adu)
-        and BAD_AMPS.
+        and BAD_AMPS; with NOISE_ERR and NOISE_LIST (adu) also where the curve does not tell the read noise.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def responses_from_ptc(table: Table) -> AmplifierResponses:
         bad = tuple(np.asarray(table["BAD_AMPS"][0]).astype(str).ravel().tolist())
     return AmplifierResponses.usable(
         _by_amplifier(table, "GAIN"),
-        _by_amplifier(table, "NOISE"),
+        _read_noises(table),
         _by_amplifier(table, "PTC_TURNOFF"),
         bad,
         "ptc",
@@ -165,3 +165,28 @@ def _lookup_row(
             "make the linearizer again",
         )
     return np.ascontiguousarray(lookup[row])
+
+
+_UNCERTAIN = 0.02
+"""Relative error of a fitted read noise from which that of the overscan is the better one."""
+
+
+def _read_noises(table: Table) -> dict[str, float]:
+    """Read noise of every amplifier (electron): the curve's, or the overscan's where it is better known.
+
+    The curve has the read noise as its value at no light, which few levels or small frames tell to some per
+    cent only; the overscan of every exposure tells its scatter far better.
+    """
+    fitted = _by_amplifier(table, "NOISE")
+    if not {"NOISE_ERR", "NOISE_LIST"} <= set(table.colnames):
+        return fitted
+    gains, errors = _by_amplifier(table, "GAIN"), _by_amplifier(table, "NOISE_ERR")
+    noises = {}
+    for row in table:
+        name = str(row["AMPLIFIER_NAME"])
+        readings = _numbers(row["NOISE_LIST"]).ravel()
+        readings = readings[np.isfinite(readings) & (readings > 0)]
+        is_uncertain = not errors[name] <= _UNCERTAIN * fitted[name]
+        usable = readings.size and np.isfinite(gains[name])
+        noises[name] = float(np.median(readings)) * gains[name] if is_uncertain and usable else fitted[name]
+    return noises

@@ -37,7 +37,7 @@ def stored(request, tmp_path):
     def through(table: Table) -> Table:
         if request.param == "as made":
             return table
-        table.write(tmp_path / "table.ecsv")
+        table.write(tmp_path / "table.ecsv", overwrite=True)
         return Table.read(tmp_path / "table.ecsv")
 
     return through
@@ -144,3 +144,15 @@ def test_a_linearizer_with_an_unknown_type_or_without_its_table_is_refused():
     table["TYPE"] = ["LookupTable"]
     with pytest.raises(CalprodError, match="no row 0 of a lookup table for amplifier C10"):
         corrections_from_linearizer(table)
+
+
+def test_a_read_noise_that_the_curve_does_not_tell_is_that_of_the_overscan(stored):
+    table = to_table(curve())
+    table["NOISE"] = [8.0, 12.7]
+    table["NOISE_ERR"] = [0.1, 2.2]
+    table["NOISE_LIST"] = [[7.0, 7.5, 8.0], [6.4, 6.5, np.nan]]
+    responses = responses_from_ptc(stored(table))
+    assert responses.read_noises["C10"] == 8.0  # known to 1.3 %
+    assert responses.read_noises["C11"] == pytest.approx(6.45 * responses.gains["C11"], rel=1e-9)
+    table["NOISE_LIST"] = [[7.0], [np.nan]]  # nothing better is known
+    assert responses_from_ptc(stored(table)).read_noises["C11"] == 12.7
