@@ -171,7 +171,7 @@ _UNCERTAIN = 0.02
 """Relative error of a fitted read noise from which that of the overscan is the better one."""
 
 
-def _read_noises(table: Table) -> dict[str, float]:
+def _read_noises(table: Table) -> Mapping[str, float]:
     """Read noise of every amplifier (electron): the curve's, or the overscan's where it is better known.
 
     The curve has the read noise as its value at no light, which few levels or small frames tell to some per
