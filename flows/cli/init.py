@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 @click.option(
     "--profile",
     metavar="FILE",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Profile to copy into the repository; by default the instrument's own.",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Profile to copy into the repository, or the name of one that is shipped, such as latiss-2024-04;"
+    " by default the instrument's own.",
 )
 def command(
     repository: Path,
@@ -157,9 +158,19 @@ def _profile(instrument: str, description: "CameraDescription | None", profile: 
         from infra.instruments.described.profile import profile_for
 
         return profile_for(description).encode()
-    source = profile or builtin_profile_path(instrument)
+    source = _found(profile) if profile else builtin_profile_path(instrument)
     _refuse_other_instrument(source, load_profile(source).instrument, instrument)
     return source.read_bytes()
+
+
+def _found(profile: Path) -> Path:
+    """Return a profile's file: the one given, or what is shipped under that name."""
+    from infra.settings import builtin_profile_path
+
+    is_name = profile.parent == Path() and profile.suffix not in (".yaml", ".yml")
+    if profile.is_file() or not is_name:
+        return profile
+    return builtin_profile_path(profile.name)
 
 
 def _refuse_other_instrument(path: Path, found: str, instrument: str) -> None:

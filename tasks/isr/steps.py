@@ -187,7 +187,7 @@ _LEGACY: dict[Purpose, str] = {
     "verifyFlat": "gains saturation crosstalk bias dark flat defects",
     "verifyDefects": "gains saturation crosstalk bias dark flat defects",
     "verifyPtc": "bias dark defects",
-    "verifyLinearizer": "linearity bias dark defects",
+    "verifyLinearizer": "saturation linearity bias dark defects",
     "verifyCrosstalk": "gains saturation crosstalk bias dark defects",
 }
 """The same in 2024-04 with IsrTask: gains only, and last, where residuals are measured in electrons."""

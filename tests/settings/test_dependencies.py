@@ -29,9 +29,9 @@ def test_the_linearizer_is_made_before_the_ptc_and_refreshed_by_it() -> None:
     assert graph.calibrations["linearizer"].refreshed_by == ("ptc",)
 
 
-@pytest.mark.parametrize("instrument", ["LATISS", "LSSTComCam", "LSSTCam"])
-def test_the_shipped_profiles_follow_their_graph(instrument: str) -> None:
-    profile = builtin_profile(instrument)
+@pytest.mark.parametrize("name", ["latiss", "latiss-2024-04", "lsstcomcam", "lsstcam"])
+def test_the_shipped_profiles_follow_their_graph(name: str) -> None:
+    profile = builtin_profile(name)
     graph = load_dependencies(profile.dependencies)
     for calibration in profile.calibrations:
         entry = graph.calibrations[calibration.name]
