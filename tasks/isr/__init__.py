@@ -7,5 +7,6 @@ a detector, `tables` reads it from the tables of the Butler, `preparation` holds
 The corrections: `dithering`, `overscan` (its fit in `overscan_fit`), `saturation`, `gains`, `crosstalk` (with
 `crosstalk_matrix`), `linearity` (with `akima`, `linearity_kernels`, `lookup_columns`), `assembly`, `bias`,
 `dark`, `defects`, `nan`, `trails`, `variance`, `flat`, `bad_regions`, `interpolation`, `amp_offset`,
-`statistics`; `camera_state` compares headers. `config` is what a pipeline may change of all this.
+`statistics`; `camera_state` compares headers. `config` is what a pipeline may change of all this,
+`long_columns` how tables keep many numbers a row.
 """

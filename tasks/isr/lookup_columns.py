@@ -6,14 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from astropy.table import Table
 
+from tasks.isr.long_columns import join_column, part_names, split_column
+
 __all__ = ["LOOKUP_COLUMN", "join_lookup", "lookup_column_names", "split_lookup"]
 
 LOOKUP_COLUMN = "LOOKUP_VALUES"
 """Name of the column, or the beginning of the names of several."""
-
-_LONGEST = 4096
-"""Entries of one cell: ECSV is read with Python's csv module, which refuses cells of more than 131072
-characters, and an entry takes up to 16."""
 
 
 def split_lookup(lookup: npt.NDArray[np.floating]) -> dict[str, npt.NDArray[np.float64]]:
@@ -27,19 +25,15 @@ def split_lookup(lookup: npt.NDArray[np.floating]) -> dict[str, npt.NDArray[np.f
     Returns
     -------
     columns
-        LOOKUP_VALUES, or if there are more than 4096 entries LOOKUP_VALUES_000, LOOKUP_VALUES_001, … with
-        4096 each; as float64 of as few digits as tell float32 apart, which is what ECSV then writes.
+        LOOKUP_VALUES in as many parts as `tasks.isr.long_columns.split_column` makes of it; as float64 of as
+        few digits as tell float32 apart, which is what ECSV then writes.
     """
-    values = np.asarray(lookup, np.float32).astype(np.str_).astype(np.float64)
-    if values.shape[1] <= _LONGEST:
-        return {LOOKUP_COLUMN: values}
-    parts = np.split(values, range(_LONGEST, values.shape[1], _LONGEST), axis=1)
-    return {f"{LOOKUP_COLUMN}_{number:03}": part for number, part in enumerate(parts)}
+    return split_column(LOOKUP_COLUMN, np.asarray(lookup, np.float32).astype(np.str_).astype(np.float64))
 
 
 def lookup_column_names(names: Iterable[str]) -> tuple[str, ...]:
     """Columns among these that hold a lookup table, in their order; none if there is no such table."""
-    return tuple(sorted(name for name in names if name.startswith(LOOKUP_COLUMN)))
+    return part_names(LOOKUP_COLUMN, names)
 
 
 def join_lookup(table: Table) -> npt.NDArray[np.float32] | None:
@@ -55,7 +49,5 @@ def join_lookup(table: Table) -> npt.NDArray[np.float32] | None:
     lookup
         Additions (adu), shape (n_amplifiers, n_entries); None if the table has no such column.
     """
-    names = lookup_column_names(table.colnames)
-    if not names:
-        return None
-    return np.concatenate([np.asarray(table[name], np.float32) for name in names], axis=-1)
+    lookup = join_column(table, LOOKUP_COLUMN)
+    return None if lookup is None else lookup.astype(np.float32)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from astropy.table import Row, Table
 
 from infra.errors import CalprodError
+from tasks.isr.long_columns import join_column, part_names, split_column
 from tasks.ptc.dataset.model import AmplifierCurve, AmplifierSeries, PhotonTransferCurve
 from tasks.ptc.solve.model import FitType
 
@@ -17,6 +18,8 @@ LAYOUT_VERSION = 2.6
 
 OBSTYPE = "PTC"
 AUXILIARY = "PTCAUX_"
+
+type FloatArray = npt.NDArray[np.float64]
 
 _SERIES = {
     "INPUT_EXP_ID_PAIRS": "exposures",
@@ -71,6 +74,9 @@ _MATRICES = {
 }
 """Columns of flattened matrices of the fit; A_MATRIX_ERROR is ours."""
 
+_COVARIANCES = ("COVARIANCES", "COVARIANCES_MODEL", "COVARIANCES_SQRT_WEIGHTS")
+"""Columns of a flattened matrix per pair, in parts where they are long."""
+
 
 def to_table(curve: PhotonTransferCurve) -> Table:
     """Table of a photon transfer curve.
@@ -88,6 +94,10 @@ def to_table(curve: PhotonTransferCurve) -> Table:
 
     Notes
     -----
+    COVARIANCES, COVARIANCES_MODEL and COVARIANCES_SQRT_WEIGHTS of more than 4096 numbers a row are split into
+    COVARIANCES_000, COVARIANCES_001, …, since ECSV with longer cells cannot be read back; ip_isr knows the
+    joined column only.
+
     BAD_AMPS holds the list of all bad amplifiers in every row, as ip_isr has it.
     """
     bad = np.array(curve.bad_amplifiers, dtype="U") if curve.bad_amplifiers else np.array([], dtype="U3")
@@ -120,15 +130,20 @@ def from_table(table: Table) -> PhotonTransferCurve:
             "make it anew, or rewrite it with a current ip_isr",
         )
     own = {"A_MATRIX_ERROR", "BAD_REASON", "REMARKS"}
-    known = {*_SERIES, *_CURVE, *_MATRICES, "COVARIANCES", "COVARIANCES_MODEL", "BAD_AMPS"} - own
-    if missing := sorted(known - set(table.colnames)):
+    known = {*_SERIES, *_CURVE, *_MATRICES, "BAD_AMPS"} - own
+    missing = sorted(known - set(table.colnames))
+    missing += [name for name in _COVARIANCES if not part_names(name, table.colnames)]
+    if missing:
         raise CalprodError(f"the table of a photon transfer curve lacks {', '.join(missing)}", "make it anew")
     first = table[0]
     return PhotonTransferCurve(
         fit_type=FitType(str(first["PTC_FIT_TYPE"])),
         matrix_side=int(first["COV_MATRIX_SIDE"]),
         fit_side=int(first["COV_MATRIX_SIDE_FULL_COV_FIT"]),
-        amplifiers=tuple(_curve(row) for row in table),
+        amplifiers=tuple(
+            _curve(row, *one)
+            for row, *one in zip(table, *(join_column(table, name) for name in _COVARIANCES), strict=True)
+        ),
         auxiliary={
             name.removeprefix(AUXILIARY): np.asarray(first[name], np.float64)
             for name in table.colnames
@@ -151,17 +166,17 @@ def _row(one: AmplifierCurve, curve: PhotonTransferCurve, bad: npt.NDArray[np.st
         **{column: getattr(one, field).ravel() for column, field in _MATRICES.items()},
         "BAD_AMPS": bad,
         "NPIXEL_COVARIANCES": series.n_pixels,
-        "COVARIANCES": series.covariances.ravel(),
-        "COVARIANCES_MODEL": one.covariances_model.ravel(),
-        "COVARIANCES_SQRT_WEIGHTS": series.sqrt_weights.ravel(),
+        **split_column("COVARIANCES", series.covariances.ravel()),
+        **split_column("COVARIANCES_MODEL", one.covariances_model.ravel()),
+        **split_column("COVARIANCES_SQRT_WEIGHTS", series.sqrt_weights.ravel()),
         **{AUXILIARY + key: values for key, values in curve.auxiliary.items()},
         "BAD_REASON": one.reason or "",
         "REMARKS": "; ".join(one.remarks),
     }
 
 
-def _curve(row: Row) -> AmplifierCurve:
-    """Amplifier out of its row."""
+def _curve(row: Row, covariances: FloatArray, model: FloatArray, sqrt_weights: FloatArray) -> AmplifierCurve:
+    """Amplifier out of its row, with its covariances."""
     side, fit_side = int(row["COV_MATRIX_SIDE"]), int(row["COV_MATRIX_SIDE_FULL_COV_FIT"])
     name, names = str(row["AMPLIFIER_NAME"]), row.colnames
     n = np.size(row["RAW_MEANS"])
@@ -181,11 +196,11 @@ def _curve(row: Row) -> AmplifierCurve:
         name=name,
         series=AmplifierSeries(
             **series,
-            covariances=np.asarray(row["COVARIANCES"]).reshape(n, side, side),
-            sqrt_weights=np.asarray(row["COVARIANCES_SQRT_WEIGHTS"]).reshape(n, side, side),
+            covariances=covariances.reshape(n, side, side),
+            sqrt_weights=sqrt_weights.reshape(n, side, side),
             n_pixels=int(row["NPIXEL_COVARIANCES"]),
         ),
-        covariances_model=np.asarray(row["COVARIANCES_MODEL"]).reshape(n, fit_side, fit_side),
+        covariances_model=model.reshape(n, fit_side, fit_side),
         reason=reason or None,
         remarks=tuple(remarks.split("; ")) if remarks else (),
         **fit,  # type: ignore[arg-type]
