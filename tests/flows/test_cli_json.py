@@ -68,7 +68,7 @@ def test_days_and_status_json(produced_template: Place) -> None:
     assert {(row["calibration"], row["state"]) for row in rows} == {
         (key, "awaiting-approval") for key in KEYS
     }
-    assert rows[0].keys() == {"campaign", "day_obs", "calibration", "state", "since"}
+    assert rows[0].keys() == {"campaign", "day_obs", "calibration", "state", "since", "out_of_date"}
 
 
 def test_prefects_log_stays_off_the_terminal(produced: Place) -> None:
