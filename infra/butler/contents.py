@@ -7,13 +7,14 @@ import numpy as np
 from astropy.table import MaskedColumn, Table
 from lsst.daf.butler import Butler, DatasetRef
 
-from infra.butler.images import calibration_image, image_digest
+from infra.butler.images import calibration_image, image_digest, is_volatile
 from infra.errors import RepositoryError
 
 __all__ = ["content_digest", "read_table", "table_digest"]
 
-_TIMES = ("CALIBDATE", "CALIB_ID")
-_ABOUT_OTHERS = ("_RUN", "_UUID", "_DATE", "_TIME", "_DATETIME")
+_VOLATILE = ("CALIBDATE", "CALIB_ID", "PTC_RUN", "PTC_UUID", "PTC_DATE")
+"""Cards of tables alone that differ when the same is made again: when it was made, and the curve that a
+linearizer was solved from."""
 
 
 def content_digest(butler: Butler, ref: DatasetRef) -> str:
@@ -56,7 +57,7 @@ def table_digest(table: Table) -> str:
         )
         digest.update(_bytes(column))
     for key, value in sorted(table.meta.items()):
-        if not (str(key).startswith(_TIMES) or str(key).endswith(_ABOUT_OTHERS)):
+        if str(key) not in _VOLATILE and not is_volatile(str(key)):
             digest.update(f"{key}={value!r}\n".encode())
     return digest.hexdigest()
 

@@ -18,7 +18,7 @@ from lsst.images import MaskedImage
 from infra.errors import RepositoryError
 from infra.images import CalibrationImage, MaskPlane, Metadata
 
-__all__ = ["calibration_image", "image_digest", "masked_image", "read_calibration"]
+__all__ = ["calibration_image", "image_digest", "is_volatile", "masked_image", "read_calibration"]
 
 # lsst.images gives planes its own names; these are the ones a calibration can carry.
 _PLANE_NAMES = {
@@ -39,7 +39,7 @@ _SKY_CARD = re.compile(
     r"WCSAXES|RADESYS|EQUINOX|LONPOLE|LATPOLE|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d+|(CD|PC|PV)\d+_\d+"
 )
 _OTHER_DATASETS = ("LSST CALIB RUN ", "LSST CALIB UUID ", "LSST CALIB DATE ")
-_VOLATILE = ("CALIB_CREATION_DATETIME", "CALIB_CREATION_DATE", "CALIB_CREATION_TIME")
+_CREATION = ("CALIB_CREATION_DATETIME", "CALIB_CREATION_DATE", "CALIB_CREATION_TIME")
 
 
 def masked_image(calibration: CalibrationImage) -> MaskedImage:
@@ -104,6 +104,11 @@ def read_calibration(butler: Butler, ref: DatasetRef) -> CalibrationImage:
         ) from error
 
 
+def is_volatile(key: str) -> bool:
+    """Tell whether a card differs when the same is made again: times of creation, names of other datasets."""
+    return key in _CREATION or key.startswith(_OTHER_DATASETS)
+
+
 def image_digest(calibration: CalibrationImage) -> str:
     """Return the sha256 of pixels and header, without the time of creation.
 
@@ -115,7 +120,7 @@ def image_digest(calibration: CalibrationImage) -> str:
         digest.update(f"{plane.dtype.str}{plane.shape}".encode())
         digest.update(np.ascontiguousarray(plane).tobytes())
     for key, value in sorted(calibration.metadata.items()):
-        if key not in _VOLATILE and not key.startswith(_OTHER_DATASETS):
+        if not is_volatile(key):
             digest.update(f"{key}={value!r}\n".encode())
     return digest.hexdigest()
 

@@ -14,19 +14,10 @@ from tasks.combine.metadata import (
     time_cards,
 )
 
-__all__ = ["STATE_CARDS", "VOLATILE_CARDS", "TableKind", "identity_cards", "table_cards"]
+__all__ = ["STATE_CARDS", "TableKind", "identity_cards", "table_cards"]
 
 STATE_CARDS = ("SEQNAME", "SEQFILE", "SEQCKSUM", "ODP", "AP0_RC", "TEMP_SET", "CCDTEMP")
 """State of the camera; what all inputs agree on is carried over (Rubin ip_isr, IsrCalib)."""
-
-VOLATILE_CARDS = (
-    "CALIBDATE",
-    "CALIB_ID",
-    "CALIB_CREATION_DATETIME",
-    "CALIB_CREATION_DATE",
-    "CALIB_CREATION_TIME",
-)
-"""Cards that tell when a table was made, and differ when it is made again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,3 +84,41 @@ def test_every_calibration_of_the_catalogue_can_be_drawn(entry) -> None:
 def test_a_calibration_of_another_pipeline_is_an_image_by_its_name() -> None:
     entry = entry_of("transmission_curve")
     assert (entry.label, entry.is_image, entry.room) == ("transmission_curve", True, "")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "CALIBDATE",
+        "CALIB_ID",
+        "CALIB_CREATION_DATETIME",
+        "CALIB_CREATION_DATE",
+        "CALIB_CREATION_TIME",
+        "LSST CALIB RUN LINEARIZER",
+        "LSST CALIB UUID LINEARIZER",
+        "LSST CALIB DATE LINEARIZER",
+        "PTC_RUN",
+        "PTC_UUID",
+        "PTC_DATE",
+    ],
+)
+def test_the_digest_leaves_out_when_it_was_made_and_by_which_dataset(key: str) -> None:
+    again = table(3)
+    again.meta[key] = "another"
+    assert table_digest(again) == table_digest(table(3))
+
+
+@pytest.mark.parametrize(
+    "key", ["CPP_INPUT_0", "CPP_INPUT_DATE_0", "DATE-OBS", "PTC_VERSION", "EXPOSURE_TIME"]
+)
+def test_the_digest_tells_every_other_card(key: str) -> None:
+    other = table(3)
+    other.meta[key] = "another"
+    assert table_digest(other) != table_digest(table(3))
+
+
+def test_the_digest_tells_values_and_units() -> None:
+    values, units = table(3), table(3)
+    values["GAIN"][0] += 1e-12
+    units["GAIN"].unit = "electron"
+    assert len({table_digest(one) for one in (table(3), values, units)}) == 3
