@@ -136,13 +136,13 @@ def from_table(table: Table) -> PhotonTransferCurve:
     if missing:
         raise CalprodError(f"the table of a photon transfer curve lacks {', '.join(missing)}", "make it anew")
     first = table[0]
+    covariances = [values for name in _COVARIANCES if (values := join_column(table, name)) is not None]
     return PhotonTransferCurve(
         fit_type=FitType(str(first["PTC_FIT_TYPE"])),
         matrix_side=int(first["COV_MATRIX_SIDE"]),
         fit_side=int(first["COV_MATRIX_SIDE_FULL_COV_FIT"]),
         amplifiers=tuple(
-            _curve(row, *one)
-            for row, *one in zip(table, *(join_column(table, name) for name in _COVARIANCES), strict=True)
+            _curve(row, *one) for row, one in zip(table, zip(*covariances, strict=True), strict=True)
         ),
         auxiliary={
             name.removeprefix(AUXILIARY): np.asarray(first[name], np.float64)

@@ -8,6 +8,7 @@ from astropy.table import Table
 from tasks.ptc.dataset.model import PhotonTransferCurve
 from tasks.ptc.extract.sequence import BinnedExposure
 from tasks.ptc.solve.binned_flat import BinGrid
+from tasks.ptc.solve.blas import one_thread
 from tasks.ptc.solve.gain_ratio import (
     AdjustedGains,
     GainRatioSettings,
@@ -48,9 +49,11 @@ def adjust_to_flats(
     gains = np.array([one.gain_unadjusted for one in curve.amplifiers])
     ratios = []
     if fixed is not None:
-        for one in chosen:
-            found = gain_ratios(grid, one.values, gains, names.index(fixed), settings)
-            ratios.append(dict(zip(names, found.tolist(), strict=True)))
+        # Sums over all bins would end in other digits on a machine with another number of cores.
+        with one_thread():
+            for one in chosen:
+                found = gain_ratios(grid, one.values, gains, names.index(fixed), settings)
+                ratios.append(dict(zip(names, found.tolist(), strict=True)))
     return adjust_gains(
         curve,
         fixed,
@@ -74,7 +77,7 @@ def adjustment_table(adjusted: AdjustedGains) -> Table:
         {
             "exp_id": np.array([exposure for exposure, _ in adjusted.flats], np.int64),
             "mean_adu": np.array([mean for _, mean in adjusted.flats], np.float64),
-            "fixed_amp_name": np.full(n, adjusted.reference or "", "U8"),
+            "fixed_amp_name": np.full(n, adjusted.reference or ""),
             "median_correction": np.full(n, adjusted.median_correction),
             **{f"{name}_gain_ratio": ratios for name, ratios in adjusted.ratios.items()},
         }
