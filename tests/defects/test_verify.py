@@ -165,3 +165,16 @@ def test_what_no_exposure_shows_is_unconfirmed_unless_it_has_another_reason():
 def test_too_few_exposures_tell_nothing():
     found = np.full(LATISS.image_shape, DefectReason.HOT, np.uint16)
     assert completeness(LEAST_EXPOSURES - 1, LEAST_EXPOSURES - 1).statistics(found)[""] == {}
+
+
+def test_what_one_exposure_saturates_is_counted_once():
+    """A cosmic ray that saturates is above the threshold too, and is no defect of the detector for that."""
+    tracker = Completeness(LATISS, {kind: settings_for(kind, "LATISS") for kind in ("bias", "dark", "flat")})
+    random = np.random.default_rng(9)
+    for i in range(LEAST_EXPOSURES):
+        image = random.normal(0.0, 6.0, LATISS.image_shape)
+        mask = np.zeros(LATISS.image_shape, np.uint16)
+        image[100, 110 + i], mask[100, 110 + i] = 200_000.0, MaskPlane.SAT
+        image[120, 130], mask[120, 130] = 200_000.0, MaskPlane.SAT
+        tracker.add(residual(image, mask), "dark", 60.0)
+    assert tracker.statistics(np.zeros(LATISS.image_shape, np.uint16))[""]["N_PERSISTENT"] == 1

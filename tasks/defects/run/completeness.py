@@ -60,14 +60,15 @@ class Completeness:
         counts = self.counts.setdefault(kind, np.zeros(self.layout.image_shape, np.uint16))
         self.numbers[kind] = self.numbers.get(kind, 0) + 1
         settings = self.settings[kind]
+        beyond = np.zeros(self.layout.image_shape, np.bool_)
         for one in self.layout.amplifiers:
             scale = Scale(dark_time, one.gain, exposure.unit == "electron")
             found = find_in_amplifier(exposure.image, exposure.mask, one, self.layout, kind, settings, scale)
-            counts[found.box.slices] += found.hot | found.cold | found.is_dead
-        if kind != "flat":
+            beyond[found.box.slices] = found.hot | found.cold | found.is_dead
+        if kind != "flat" and settings.saturated_dilation > 0:
             # What is saturated without light is a defect, whatever the threshold.
-            saturated = exposure.mask & np.uint16(MaskPlane.SAT) != 0
-            counts += saturated & (settings.saturated_dilation > 0)
+            beyond |= exposure.mask & np.uint16(MaskPlane.SAT) != 0
+        counts += beyond
 
     def statistics(self, reasons: npt.NDArray[np.uint16]) -> dict[str, StatisticValues]:
         """Compare the counts with a map.
