@@ -167,6 +167,8 @@ class SimulatedCamera:
         stream = self._stream("read noise", exposure)
         for index in range(len(signal)):
             signal[index] += noise[index] * stream.standard_normal(signal.shape[1:])
+        for name, number in conditions.stuck_amplifiers:
+            signal[self._index(name)] = number
         return signal
 
     def _index(self, amplifier: str) -> int:

@@ -110,6 +110,8 @@ class NotANumber(PlantedInExposures):
     fault: Literal["nan"]
     fraction: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Fraction of pixels that are NaN."""
+    amplifier: str | None = None
+    """The only amplifier concerned; all when null."""
 
 
 class Truncated(PlantedInExposures):
@@ -145,11 +147,13 @@ class FirstExposure(PlantedInExposures):
 
 
 class DeadAmplifier(PlantedInExposures):
-    """An amplifier gives its pedestal and noise only."""
+    """An amplifier gives its pedestal and noise only, or one number everywhere."""
 
     fault: Literal["dead-amplifier"]
     amplifier: str
     """Its name."""
+    stuck_at: Index | None = None
+    """The one number (adu) of all its pixels, overscan included."""
 
 
 class NoisyAmplifier(PlantedInExposures):

@@ -74,7 +74,7 @@ def _change_conditions(conditions: Conditions, fault: _ConditionFault) -> Condit
             steps = (*conditions.pedestal_steps, (fault.amplifier, fault.step))
             return change(conditions, pedestal_steps=steps)
         case models.NotANumber():
-            return change(conditions, nan_fraction=fault.fraction)
+            return change(conditions, nan_fraction=fault.fraction, nan_amplifier=fault.amplifier)
         case models.Truncated():
             return change(conditions, kept_bytes=fault.kept)
         case models.Foreign():
@@ -82,7 +82,11 @@ def _change_conditions(conditions: Conditions, fault: _ConditionFault) -> Condit
         case models.FirstExposure():
             return change(conditions, stripes=fault.stripes, corner_glow=fault.corner_glow)
         case models.DeadAmplifier():
-            return change(conditions, dead_amplifiers=(*conditions.dead_amplifiers, fault.amplifier))
+            dead = (*conditions.dead_amplifiers, fault.amplifier)
+            stuck = () if fault.stuck_at is None else ((fault.amplifier, fault.stuck_at),)
+            return change(
+                conditions, dead_amplifiers=dead, stuck_amplifiers=(*conditions.stuck_amplifiers, *stuck)
+            )
         case models.NoisyAmplifier():
             return change(
                 conditions, noise_factors=(*conditions.noise_factors, (fault.amplifier, fault.factor))

@@ -55,7 +55,11 @@ def _with_nan(
     """Return the segments as floating-point numbers, some of them NaN."""
     rng = random_stream(camera.specification.seed, "nan", exposure.exposure_id)
     spoiled = segments.astype(np.float32)
-    spoiled[rng.random(spoiled.shape) < exposure.conditions.nan_fraction] = np.nan
+    spoilt = rng.random(spoiled.shape) < exposure.conditions.nan_fraction
+    only = exposure.conditions.nan_amplifier
+    names = [amplifier.name for amplifier in camera.sensor.layout.amplifiers]
+    spoilt[[only not in (None, name) for name in names]] = False
+    spoiled[spoilt] = np.nan
     return spoiled
 
 

@@ -34,12 +34,15 @@ class Conditions:
         Artefact of a first exposure (adu, electron).
     dead_amplifiers
         Amplifiers without signal.
+    stuck_amplifiers
+        (amplifier, number of all its pixels in adu) pairs.
     noise_factors, gain_factors
         (amplifier, factor) pairs.
     dust_shift
         How far the dust has moved, as a fraction of the width.
-    nan_fraction
-        Fraction of pixels that are NaN; above 0 the file holds floating-point numbers.
+    nan_fraction, nan_amplifier
+        Fraction of pixels that are NaN, of one amplifier or, with None, of all; above 0 the file holds
+        floating-point numbers.
     kept_bytes
         Fraction of the file that is there.
     foreign
@@ -60,10 +63,12 @@ class Conditions:
     stripes: float = 0.0
     corner_glow: float = 0.0
     dead_amplifiers: tuple[str, ...] = ()
+    stuck_amplifiers: tuple[tuple[str, int], ...] = ()
     noise_factors: tuple[tuple[str, float], ...] = ()
     gain_factors: tuple[tuple[str, float], ...] = ()
     dust_shift: float = 0.0
     nan_fraction: float = 0.0
+    nan_amplifier: str | None = None
     kept_bytes: float = 1.0
     foreign: bool = False
     spots: Spots | None = None

@@ -175,6 +175,26 @@ def test_dead_amplifier_has_no_signal_and_its_neighbours_do(truth: NightTruth, s
     assert min(means.values()) > 15000
 
 
+@pytest.mark.parametrize(
+    ("fault", "number"),
+    [
+        ({"fault": "dead-amplifier", "amplifier": "C05", "stuck_at": 262143}, 262143.0),
+        ({"fault": "nan", "amplifier": "C05", "fraction": 1.0}, np.nan),
+    ],
+)
+def test_an_amplifier_can_be_one_number_everywhere(tmp_path: Path, fault: dict, number: float):
+    specification = night(
+        {"name": "bias", "type": "bias", "count": 1}, faults=[{**fault, "set": "bias", "index": 0}]
+    )
+    truth = simulate_night(specification, tmp_path)
+    segments = read_segments(tmp_path / truth.exposures[0].file)
+    names = [one.name for one in read_raw(tmp_path / truth.exposures[0].file).layout.amplifiers]
+    is_spoilt = np.array([name == "C05" for name in names])
+    np.testing.assert_array_equal(segments[is_spoilt], np.float32(number))
+    assert np.isfinite(segments[~is_spoilt]).all()
+    assert segments[~is_spoilt].std(axis=(1, 2)).min() > 1.0
+
+
 def test_noisy_amplifier_is_twice_as_noisy(truth: NightTruth):
     noisy, usual = read_segments(path_of(truth, "noisy-amplifier")), read_segments(sound_path(truth, "bias"))
     ratio = noisy[:, :, -24:].std(axis=(1, 2)) / usual[:, :, -24:].std(axis=(1, 2))
