@@ -7,6 +7,7 @@ from itertools import pairwise
 from infra.naming import CalibrationKey, filter_label
 from infra.settings.profile import CalibrationSettings
 from infra.settings.selection import QualityLimits
+from tasks.selection.dead import DeadAmplifiers
 from tasks.selection.entries import ExcludedExposure
 from tasks.selection.header_checks import Overheads, header_findings, overheads, strays
 from tasks.selection.model import Evidence, EvidenceValue, ExposureRecord
@@ -215,9 +216,11 @@ class DayChecks:
 
 def _after_saturated(day: Sequence[ExposureRecord], limits: QualityLimits) -> dict[int, int]:
     """Return, for each exposure taken right after a saturated one, that saturated one."""
-    stream = in_order_taken(day)
+    stream, dead = in_order_taken(day), DeadAmplifiers.of(day)
     return {
-        after.exposure: before.exposure for before, after in pairwise(stream) if is_saturated(before, limits)
+        after.exposure: before.exposure
+        for before, after in pairwise(stream)
+        if is_saturated(before, limits, dead)
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from infra.settings.selection import PairSelection, QualityLimits
+from tasks.selection.dead import DeadAmplifiers
 from tasks.selection.lit import lit_findings
 from tasks.selection.model import ExposureRecord, FrameStatistics
 from tasks.selection.ramp.quality import RampLook
@@ -42,12 +43,10 @@ def lamp_rates(records: Iterable[ExposureRecord], lit_level: float = 100.0) -> d
     return {name: median(sample) for name, sample in rates.items()}
 
 
-def is_saturated(record: ExposureRecord, limits: QualityLimits) -> bool:
-    """Tell whether the frame is so saturated that the next one may show it."""
-    limit = limits.maximum_saturated_fraction
-    return (
-        record.statistics is not None and limit is not None and record.statistics.saturated_fraction > limit
-    )
+def is_saturated(record: ExposureRecord, limits: QualityLimits, dead: DeadAmplifiers) -> bool:
+    """Tell whether the frame is so saturated that the next one may show it; what is dead does not count."""
+    limit, look = limits.maximum_saturated_fraction, record.statistics
+    return look is not None and limit is not None and _saturated(look, dead) > limit
 
 
 def inspect_set(
@@ -77,10 +76,14 @@ def inspect_set(
     specific = (
         lit_findings(frames, sample, limits, lamps) if lit else unlit_findings(frames, sample, limits, lamps)
     )
-    read_out = _ReadOut(sample, limits)
+    read_out, dead = _ReadOut(sample, limits), DeadAmplifiers.of(sample)
     result: Findings = {}
     for record in looked_at:
-        found = [*_counts(record, limits), *specific.get(record.exposure, ()), *read_out.findings(record)]
+        found = [
+            *_counts(record, limits, dead),
+            *specific.get(record.exposure, ()),
+            *read_out.findings(record),
+        ]
         if found:
             result[record.exposure] = found
     return result
@@ -107,26 +110,32 @@ def inspect_ramp(
     look = RampLook(ramp, limits, pairs, lamps)
     dim = [record for record in ramp if record.exposure in look.comparable]
     read_out = _ReadOut(dim if len(dim) >= _SELF_JUDGING else ramp, limits)
+    dead = DeadAmplifiers.of(ramp)
     unlimited = limits.model_copy(update={"maximum_saturated_fraction": None})
     light = look.findings()
     result: Findings = {}
     for record in ramp:
         if record.statistics is None:
             continue
-        found = [*_counts(record, unlimited), *light.get(record.exposure, ())]
+        found = [*_counts(record, unlimited, dead), *light.get(record.exposure, ())]
         found += read_out.findings(record) if record.exposure in look.comparable else []
         if found:
             result[record.exposure] = found
     return result, look.warnings()
 
 
-def _counts(record: ExposureRecord, limits: QualityLimits) -> list[Finding]:
-    """Check the fractions of pixels that are not finite or saturated."""
-    statistics = record.statistics
-    assert statistics is not None
+def _saturated(look: FrameStatistics, dead: DeadAmplifiers) -> float:
+    return max(look.saturated_fraction - dead.saturated_share(look), 0.0)
+
+
+def _counts(record: ExposureRecord, limits: QualityLimits, dead: DeadAmplifiers) -> list[Finding]:
+    """Check the fractions of pixels that are not finite or saturated, leaving out what is dead."""
+    look = record.statistics
+    assert look is not None
+    not_finite = max(look.nan_fraction - dead.nan_share(look), 0.0)
     checks = (
-        ("nan_fraction", statistics.nan_fraction, limits.maximum_nan_fraction, "not finite"),
-        ("saturated_fraction", statistics.saturated_fraction, limits.maximum_saturated_fraction, "saturated"),
+        ("nan_fraction", not_finite, limits.maximum_nan_fraction, "not finite"),
+        ("saturated_fraction", _saturated(look, dead), limits.maximum_saturated_fraction, "saturated"),
     )
     found = []
     for name, value, limit, words in checks:
