@@ -1,5 +1,6 @@
 """Calibrations that are tables, in the column layouts of Rubin's ip_isr, as the corrections use them."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, cast, get_args
 
@@ -10,11 +11,13 @@ from astropy.table import Table
 from infra.errors import CalprodError
 from infra.images import Metadata
 from infra.instruments.layout import Box
+from tasks.combine.clipping import clipped_variance_factor
 from tasks.isr.calibrations import AmplifierResponses
 from tasks.isr.crosstalk_matrix import CrosstalkMatrix, matrix_from_table
 from tasks.isr.defects import boxes_of_table
 from tasks.isr.linearity import LinearityCorrection, LinearityType
 from tasks.isr.lookup_columns import join_lookup
+from tasks.isr.overscan import SERIAL
 
 __all__ = [
     "boxes_from_defects",
@@ -170,12 +173,16 @@ def _lookup_row(
 _UNCERTAIN = 0.02
 """Relative error of a fitted read noise from which that of the overscan is the better one."""
 
+_UNCLIPPED = math.sqrt(clipped_variance_factor(SERIAL.n_sigma))
+"""Standard deviation of a Gaussian in units of that of the overscan, which is measured with a clip."""
+
 
 def _read_noises(table: Table) -> Mapping[str, float]:
     """Read noise of every amplifier (electron): the curve's, or the overscan's where it is better known.
 
     The curve has the read noise as its value at no light, which few levels or small frames tell to some per
-    cent only; the overscan of every exposure tells its scatter far better.
+    cent only; the overscan of every exposure tells its scatter far better. That scatter is clipped, which
+    takes 1.3 % off a Gaussian's.
     """
     fitted = _by_amplifier(table, "NOISE")
     if not {"NOISE_ERR", "NOISE_LIST"} <= set(table.colnames):
@@ -188,5 +195,8 @@ def _read_noises(table: Table) -> Mapping[str, float]:
         readings = readings[np.isfinite(readings) & (readings > 0)]
         is_uncertain = not errors[name] <= _UNCERTAIN * fitted[name]
         usable = readings.size and np.isfinite(gains[name])
-        noises[name] = float(np.median(readings)) * gains[name] if is_uncertain and usable else fitted[name]
+        if is_uncertain and usable:
+            noises[name] = float(np.median(readings)) * _UNCLIPPED * gains[name]
+        else:
+            noises[name] = fitted[name]
     return noises
