@@ -1,12 +1,20 @@
 """Header of a combined calibration: what went in, when it was taken, what its inputs have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from infra.images import Metadata
 
-__all__ = ["CombineInput", "common_cards", "creation_cards", "fits_date", "provenance_cards", "time_cards"]
+__all__ = [
+    "CombineInput",
+    "common_cards",
+    "creation_cards",
+    "fits_date",
+    "input_exposures",
+    "provenance_cards",
+    "time_cards",
+]
 
 _MJD_EPOCH = datetime(1858, 11, 17)
 
@@ -82,6 +90,21 @@ def provenance_cards(inputs: Sequence[CombineInput], scales: Sequence[float]) ->
         cards[f"CPP_INPUT_EXPT_{i}"] = one.exposure_time
         cards[f"CPP_INPUT_SCALE_{i}"] = scale
     return cards
+
+
+def input_exposures(cards: Mapping[str, object]) -> frozenset[int]:
+    """Exposures that a calibration was made from, as its own header lists them.
+
+    Parameters
+    ----------
+    cards
+        Its header, with the cards of `provenance_cards`.
+    """
+    return frozenset(
+        int(str(value))
+        for key, value in cards.items()
+        if key.startswith("CPP_INPUT_") and key.removeprefix("CPP_INPUT_").isdigit() and value is not None
+    )
 
 
 def time_cards(inputs: Sequence[CombineInput]) -> Metadata:

@@ -11,6 +11,7 @@ from lsst.pipe.base import InputQuantizedConnection, NoWorkFound, QuantumContext
 
 from infra.images import CalibrationImage, Metadata
 from infra.instruments.layout import DetectorLayout
+from tasks.combine import metadata
 from tasks.combine.priors import Priors
 from tasks.combine.raw_inputs import RawInput
 from tasks.verification.model import (
@@ -94,11 +95,7 @@ def _cards_of(candidate: Candidate) -> Mapping[str, Any]:
 
 def input_exposures(candidate: Candidate) -> frozenset[int]:
     """Return the exposures a calibration was made from, as its own header lists them."""
-    return frozenset(
-        int(value)
-        for key, value in _cards_of(candidate).items()
-        if key.startswith("CPP_INPUT_") and key.removeprefix("CPP_INPUT_").isdigit() and value is not None
-    )
+    return metadata.input_exposures(_cards_of(candidate))
 
 
 def group_of(exposure: int, inputs: frozenset[int]) -> ExposureGroup:

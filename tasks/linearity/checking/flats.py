@@ -9,9 +9,9 @@ import numpy.typing as npt
 from infra.errors import CalprodError
 from infra.images import CorrectedExposure
 from infra.instruments.layout import DetectorLayout
+from tasks.combine.metadata import input_exposures
 from tasks.combine.raw_inputs import RawInput
 from tasks.linearity.checking.levels import Levels, measure_levels
-from tasks.linearity.inputs.header import input_exposures
 from tasks.linearity.solution.model import Linearizer
 from tasks.linearity.verify import LinearityMeasurement
 from tasks.verification.model import ExposureGroup, ExposureStatistics, StatisticValues

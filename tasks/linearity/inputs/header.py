@@ -10,7 +10,7 @@ from infra.images import Metadata, finite_cards
 from tasks.combine.metadata import creation_cards
 from tasks.combine.table_metadata import STATE_CARDS
 
-__all__ = ["ABSCISSA", "input_exposures", "linearizer_cards"]
+__all__ = ["ABSCISSA", "linearizer_cards"]
 
 ABSCISSA = "CALPROD LINEARITY ABSCISSA"
 """Card that says what stands for the light: exposureTime or photodiode."""
@@ -77,18 +77,3 @@ def linearizer_cards(
         **creation_cards(created),
     }
     return {key: value for key, value in finite_cards(cards).items() if value is not None}
-
-
-def input_exposures(metadata: Metadata) -> frozenset[int]:
-    """Exposures that a linearizer was made from, as its own header lists them.
-
-    Parameters
-    ----------
-    metadata
-        Its cards.
-    """
-    return frozenset(
-        int(str(value))
-        for key, value in metadata.items()
-        if key.removeprefix("CPP_INPUT_").isdigit() and key.startswith("CPP_INPUT_") and value is not None
-    )
