@@ -46,9 +46,7 @@ def plan_warnings(
 
 
 def _missing_keys(records: Sequence[ExposureRecord], state_keys: Sequence[str]) -> list[str]:
-    present = {
-        key for record in records for key, value in state_of(record, state_keys).items() if value is not None
-    }
+    present = _present(records, state_keys)
     return [
         f"{key} missing from all {len(records)} calibration exposures of the day: "
         "the camera state is not checked for it"
@@ -58,6 +56,7 @@ def _missing_keys(records: Sequence[ExposureRecord], state_keys: Sequence[str]) 
 
 
 def _present(records: Sequence[ExposureRecord], state_keys: Sequence[str]) -> set[str]:
+    """Return the state keys that any of some exposures has."""
     states = [state_of(record, state_keys) for record in records]
     return {key for state in states for key, value in state.items() if value is not None}
 
@@ -66,9 +65,7 @@ def _missing_in_set(
     records: Sequence[ExposureRecord], states: Mapping[CalibrationKey, CameraState], state_keys: Sequence[str]
 ) -> list[str]:
     """Say which sets lack a key that other exposures of the day have."""
-    present = {
-        key for record in records for key, value in state_of(record, state_keys).items() if value is not None
-    }
+    present = _present(records, state_keys)
     lacking = {
         key: [str(name) for name, state in states.items() if state.get(key) is None]
         for key in state_keys
