@@ -56,14 +56,17 @@ _KINDS: tuple[ImageType, ...] = get_args(ImageType.__value__)
 def _map_and_former(
     dataset_type: DatasetType, registry: Registry, data_id: DataCoordinate, collections: Sequence[str]
 ) -> Iterable[DatasetRef]:
-    """Find the map under test, the first in the order of the search, and the newest of the others."""
+    """Find the map under test, the first in the order of the search, and the next one."""
     found = registry.findDataset(dataset_type, data_id, collections=collections)
     if found is None:
         return []
     refs = registry.queryDatasets(dataset_type, dataId=data_id, collections=collections, findFirst=False)
-    others = {ref.id: ref for ref in refs if ref.id != found.id}
-    # Names of RUNs end with the time they were made.
-    return [found, *sorted(others.values(), key=lambda ref: ref.run)[-1:]]
+    others = sorted({ref for ref in refs if ref.id != found.id}, key=lambda ref: (ref.run, ref.id))
+    # A CALIBRATION collection may hold one of any RUN: such a one comes after those of the RUNs searched.
+    places = {
+        run: place for place, run in enumerate(registry.queryCollections(collections, flattenChains=True))
+    }
+    return [found, *sorted(others, key=lambda ref: places.get(ref.run, len(places)))[:1]]
 
 
 class VerifyDefectsConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
