@@ -80,43 +80,6 @@ def test_there_and_back(tmp_path, store, bad):
     assert found.metadata["INSTRUME"] == "LATISS"
 
 
-def test_a_long_sequence_with_many_lags_goes_through_ecsv(tmp_path):
-    """100 pairs with 10 × 10 covariances are more than the 131072 characters a cell is read back with."""
-    short = curve()
-    rng = np.random.default_rng(7)
-
-    def lengthen(one):
-        covariances, sqrt_weights, model = rng.normal(size=(3, 100, 10, 10)) * 1e-7
-        series = {
-            field.name: np.resize(getattr(one.series, field.name), (100, 2)[: np.ndim(value)])
-            for field in fields(one.series)
-            if np.ndim(value := getattr(one.series, field.name)) in (1, 2)
-        }
-        lists = {
-            name: np.resize(getattr(one, name), 100)
-            for name in ("kept", "below_rolloff", "final_means", "final_variances", "final_model_variances")
-        }
-        measured = replace(one.series, **series, covariances=covariances, sqrt_weights=sqrt_weights)
-        matrices = {
-            name: rng.normal(size=(10, 10))
-            for name in ("a_matrix", "a_matrix_error", "b_matrix", "noise_matrix")
-        }
-        return replace(one, series=measured, covariances_model=model, **lists, **matrices)
-
-    long = replace(
-        short,
-        matrix_side=10,
-        fit_side=10,
-        amplifiers=tuple(lengthen(one) for one in short.amplifiers),
-        auxiliary={},
-    )
-    table = to_table(long)
-    assert [table[f"COVARIANCES_{part:03}"].shape for part in range(3)] == [(2, 4096), (2, 4096), (2, 1808)]
-    found = from_table(through_ecsv(table, tmp_path))
-    for one, other in zip(long.amplifiers, found.amplifiers, strict=True):
-        assert_equal(one, other)
-
-
 def test_columns_are_those_of_the_reference():
     table = to_table(curve(bad=True))
     assert COLUMNS - set(table.colnames) == set()
