@@ -1,4 +1,4 @@
-"""A curve of many pairs and lags, as the Butler stores it: ECSV is read in cells of at most 131072 characters."""
+"""A curve of many pairs and lags, as the Butler stores it: cells of ECSV hold 131072 characters at most."""
 
 import csv
 from dataclasses import fields, replace
