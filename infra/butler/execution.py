@@ -90,15 +90,16 @@ def run_pipeline(butler: Butler, request: PipelineRequest) -> PipelineOutcome:
     Raises
     ------
     RepositoryError
-        The data query matches nothing to do, or a quantum failed; the others have been run, and the message
-        names the data ID and the cause of each that failed.
+        The pipeline cannot be built; the data query matches nothing to do; or a quantum failed: the others
+        have been run, and the message names the data ID and the cause of each that failed.
     """
     register_run(butler, request.output_run)
     scoped = butler.clone(collections=request.inputs, run=request.output_run)
     executor = SeparablePipelineExecutor(scoped, clobber_output=True, skip_existing_in=[request.output_run])
+    pipeline = _buildable(request)
     try:
-        graph = executor.build_quantum_graph(_pipeline(request), where=request.where)
-    except (QuantumGraphBuilderError, LookupError) as error:
+        graph = executor.build_quantum_graph(pipeline, where=request.where)
+    except (QuantumGraphBuilderError, LookupError, FileNotFoundError) as error:
         raise RepositoryError(
             f"no work for {request.pipeline.stem} in {request.output_run}: {error}"
         ) from error
@@ -161,6 +162,19 @@ def _pipeline(request: PipelineRequest) -> Pipeline:
     for key, value in request.overrides.items():
         label, _, name = key.partition(":")
         pipeline.addConfigOverride(label, name, value)
+    return pipeline
+
+
+def _buildable(request: PipelineRequest) -> Pipeline:
+    """Return the pipeline, after its tasks were imported and configured once."""
+    try:
+        pipeline = _pipeline(request)
+        pipeline.to_graph()
+    except Exception as error:  # a pipeline file may name any code, which may do anything
+        reason = f"{type(error).__name__}: {error}"
+        raise RepositoryError(
+            f"the pipeline {request.pipeline} cannot be built: {reason}", "mend it, or what it names"
+        ) from error
     return pipeline
 
 

@@ -10,9 +10,9 @@ from lsst.daf.butler import DatasetType
 from infra.butler.execution import PipelineRequest, run_pipeline
 from infra.butler.images import calibration_image
 from infra.butler.repository import create_repository, open_butler, register_instrument
-from infra.errors import CalprodError
+from infra.errors import CalprodError, RepositoryError
 from infra.instruments import camera
-from infra.instruments.butler_instruments import instrument_class_name
+from infra.instruments.class_names import instrument_class_name
 from infra.instruments.layout import Box
 from infra.raws.ingest import ingest_raws
 from infra.simulator.night import simulate_night
@@ -189,3 +189,16 @@ def test_the_order_of_2024_04_makes_everything_in_adu(butler):
 def test_a_table_that_is_not_what_its_name_says_is_refused():
     with pytest.raises(CalprodError, match="OBSTYPE 'PTC' is no linearizer"):
         calibrations_of({"linearizer": ptc()})
+
+
+def test_a_pipeline_that_names_no_task_is_refused_by_its_name(butler, tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("description: broken\ntasks: {dark: {class: tasks.dark.pipeline_task.NoSuchTask}}\n")
+    request = PipelineRequest(path, "instrument='LATISS'", ("LATISS/raw/all",), "chain/broken", "broken")
+    with pytest.raises(RepositoryError, match=r"broken\.yaml cannot be built: .*NoSuchTask"):
+        run_pipeline(butler, request)
+
+
+def test_what_a_task_asks_for_and_is_nowhere_is_named(butler):
+    with pytest.raises(RepositoryError, match=r"no work for dark in without-bias: .*nowhere"):
+        make(butler, "dark", "without-bias", **{"connections.bias": "nowhere"})
