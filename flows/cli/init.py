@@ -84,7 +84,7 @@ def initialise(
     """Make or adopt a repository and return the instrument's name; see `command`."""
     from infra.butler.repository import create_repository, open_butler, register_instrument
     from infra.files import write_atomically
-    from infra.instruments.butler_instruments import instrument_class_name
+    from infra.instruments.class_names import instrument_class_name
     from infra.settings import load_profile
     from infra.workspace import open_workspace, profile_path
 

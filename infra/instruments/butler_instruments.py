@@ -16,7 +16,6 @@ __all__ = [
     "Latiss",
     "LsstCam",
     "LsstComCam",
-    "instrument_class_name",
 ]
 
 RAW_NAME = "raw"
@@ -115,20 +114,3 @@ class LsstCam(CameraInstrument):
     """LSSTCam in the Butler."""
 
     camera_name = "LSSTCam"
-
-
-def instrument_class_name(name: str) -> str:
-    """Return the class name that ``butler register-instrument`` takes for an instrument.
-
-    Raises
-    ------
-    infra.errors.UsageError
-        If no instrument has that name.
-    """
-    for instrument in (Latiss, LsstComCam, LsstCam):
-        if instrument.camera_name == name:
-            return f"{instrument.__module__}.{instrument.__qualname__}"
-    camera(name)  # described, or unknown
-    from infra.instruments.described.instrument import described_class_name
-
-    return described_class_name(name)

@@ -15,7 +15,7 @@ from flows.cli import main
 from flows.cli.init import initialise
 from infra.butler.repository import create_repository, open_butler, register_instrument
 from infra.errors import ProfileError, UsageError
-from infra.instruments.butler_instruments import instrument_class_name
+from infra.instruments.class_names import instrument_class_name
 from infra.instruments.described import CAMERA_FILE, describe_instrument
 from infra.instruments.described.instrument import described_class_name
 from infra.raws import raw_file_from_image, read_raw

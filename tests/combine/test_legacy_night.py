@@ -7,7 +7,7 @@ import pytest
 from infra.butler.execution import PipelineRequest, run_pipeline
 from infra.butler.images import calibration_image
 from infra.butler.repository import create_repository, open_butler, register_instrument
-from infra.instruments.butler_instruments import instrument_class_name
+from infra.instruments.class_names import instrument_class_name
 from infra.raws.ingest import ingest_raws
 from infra.simulator.night import simulate_night
 from tests.simulator.nights import QUIET, night

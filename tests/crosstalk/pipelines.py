@@ -8,7 +8,7 @@ from lsst.daf.butler import Butler
 
 from infra.butler.execution import PipelineOutcome, PipelineRequest, run_pipeline
 from infra.butler.repository import create_repository, open_butler, register_instrument
-from infra.instruments.butler_instruments import instrument_class_name
+from infra.instruments.class_names import instrument_class_name
 from infra.raws.ingest import ingest_raws
 from infra.simulator import NightTruth, load_night_spec, simulate_night
 from infra.simulator.specification import NightSpec

@@ -9,7 +9,7 @@ from infra.butler.execution import PipelineRequest, run_pipeline
 from infra.butler.images import masked_image
 from infra.butler.repository import create_repository, open_butler, register_instrument
 from infra.images import CalibrationImage, MaskPlane
-from infra.instruments.butler_instruments import instrument_class_name
+from infra.instruments.class_names import instrument_class_name
 from tests.defects.detectors import LATISS
 
 PIPELINES = Path(__file__).resolve().parents[2] / "deployments" / "pipelines"

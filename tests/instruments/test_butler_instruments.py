@@ -6,7 +6,7 @@ from lsst.pipe.base import Instrument
 from infra.butler.repository import create_repository, open_butler
 from infra.errors import UsageError
 from infra.instruments import CAMERAS, camera
-from infra.instruments.butler_instruments import instrument_class_name
+from infra.instruments.class_names import instrument_class_name
 
 
 @pytest.mark.parametrize("name", list(CAMERAS))

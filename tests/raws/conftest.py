@@ -7,7 +7,7 @@ import pytest
 from lsst.daf.butler import Butler
 
 from infra.butler.repository import create_repository, open_butler, register_instrument
-from infra.instruments.butler_instruments import instrument_class_name
+from infra.instruments.class_names import instrument_class_name
 
 
 @pytest.fixture

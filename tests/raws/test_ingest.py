@@ -11,7 +11,7 @@ from lsst.daf.butler import Butler
 
 from infra.butler.repository import create_repository, open_butler, register_instrument
 from infra.errors import RawRejected
-from infra.instruments.butler_instruments import instrument_class_name
+from infra.instruments.class_names import instrument_class_name
 from infra.raws import raw_file_from_image, read_raw
 from infra.raws.batch import RawBatch
 from infra.raws.ingest import ingest_raws

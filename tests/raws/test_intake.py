@@ -9,7 +9,7 @@ import pytest
 from flows.cli import main
 from flows.cli.init import initialise
 from infra.butler.repository import create_repository, open_butler, register_instrument
-from infra.instruments.butler_instruments import instrument_class_name
+from infra.instruments.class_names import instrument_class_name
 from infra.progress import listening
 from infra.raws.ingest import ingest_raws
 from tasks.campaigns.intake import take_in

@@ -24,7 +24,7 @@ from infra.butler.delivery import DeliverySettings
 from infra.butler.fingerprint import site_fingerprint
 from infra.butler.repository import create_repository
 from infra.butler.validity import Validity
-from infra.instruments.butler_instruments import instrument_class_name
+from infra.instruments.class_names import instrument_class_name
 from infra.storage import Bundle, ChecksumCache, Permissions, open_bundle, publish
 
 INSTRUMENT = "LATISS"
