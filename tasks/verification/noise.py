@@ -91,13 +91,15 @@ class NoiseModel:
         return math.sqrt(variance)
 
 
-def overscan_variance(layout: DetectorLayout) -> dict[str, float]:
+def overscan_variance(layout: DetectorLayout, *, parallel: bool = True) -> dict[str, float]:
     """Return the variance that overscan correction adds to a pixel, in units of the read noise squared.
 
     Parameters
     ----------
     layout
         The amplifiers with the overscans that were read.
+    parallel
+        Whether the parallel overscan was subtracted, too.
 
     Notes
     -----
@@ -109,7 +111,8 @@ def overscan_variance(layout: DetectorLayout) -> dict[str, float]:
     for amplifier in layout.amplifiers:
         columns = amplifier.serial_overscan_box.width - SERIAL.skip_leading - SERIAL.skip_trailing
         rows = amplifier.parallel_overscan_box.height - PARALLEL.skip_leading - PARALLEL.skip_trailing
-        found[amplifier.name] = sum(median_variance(count) for count in (columns, rows) if count > 0)
+        counts = (columns, rows) if parallel else (columns,)
+        found[amplifier.name] = sum(median_variance(count) for count in counts if count > 0)
     return found
 
 

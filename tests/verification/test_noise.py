@@ -115,3 +115,4 @@ def test_overscan_variance_counts_the_pixels_really_used() -> None:
     layout = camera("LATISS").detectors[0].layout()
     # 64 columns and 48 rows of LATISS, less three at each end.
     assert overscan_variance(layout)["C10"] == median_variance(58) + median_variance(42)
+    assert overscan_variance(layout, parallel=False)["C10"] == median_variance(58)

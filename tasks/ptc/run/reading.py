@@ -134,5 +134,7 @@ class FlatReader:
             dark_time=raw.dark_time,
             header={**raw.raw.primary_header, **self.priors.cards},
         )
-        added = overscan_variance(layout) if steps.serial_overscan is not None else {}
+        added: dict[str, float] = {}
+        if steps.serial_overscan is not None:
+            added = overscan_variance(layout, parallel=steps.parallel_overscan is not None)
         return Flat(raw.raw.instrument, description, layout, corrected_exposure, added)
