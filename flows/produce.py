@@ -1,5 +1,6 @@
 """The produce flow: from the exposures of a day to calibrations that wait for a decision."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prefect import flow
@@ -12,7 +13,7 @@ from infra.locks import exclusive
 from infra.workspace import open_workspace
 from tasks.approve import ask_for_decision
 from tasks.artifacts import parameters_artifact
-from tasks.campaigns.progress import Work, work_left
+from tasks.campaigns.progress import work_left
 from tasks.campaigns.store import load_campaign
 from tasks.generate import generate
 from tasks.record import record
@@ -32,7 +33,7 @@ def produce(parameters: ProduceParameters) -> str:
     Raises
     ------
     CalprodError
-        A calibration could not be made. The others have been, and wait for a decision.
+        A calibration could not be made or verified. The others have been, and wait for a decision.
     """
     repository, profile = parameters.repository, parameters.profile
     with open_workspace(repository, profile) as workspace:
@@ -59,32 +60,55 @@ def produce(parameters: ProduceParameters) -> str:
     open_release_runs(repository, profile)
     if failures:
         listed = "; ".join(f"{key}: {reason}" for key, reason in failures.items())
-        raise CalprodError(f"{len(failures)} of the calibrations of {campaign} could not be made: {listed}")
+        raise CalprodError(
+            f"{len(failures)} of the calibrations of {campaign} could not be made or verified: {listed}",
+            "mend the cause and run the day again; or make the others alone, with: calprod run --new --calib",
+        )
     return campaign
 
 
 def _make_all(
     repository: Path, profile: Path | None, campaign: str, wanted: tuple[str, ...]
 ) -> dict[str, str]:
-    """Make and verify what is left to do; what fails takes only those along that need it."""
+    """Make and verify what is left to do; return why a calibration was not made or not verified.
+
+    What cannot be made takes those along that are made with it, also where they could do without: a night in
+    which one is corrected and another is not would be a quiet mistake. The others go on.
+    """
     failures: dict[str, str] = {}
+    unmade: list[str] = []
     with open_workspace(repository, profile) as workspace:
         work = work_left(workspace, load_campaign(workspace, campaign), wanted)
     for item in work:
-        lost = [need for need in item.needs if need in failures]
-        if lost:
-            failures[item.key] = f"it needs {', '.join(lost)}, which failed"
-            continue
-        try:
-            _make(repository, profile, campaign, item)
-        except CalprodError as error:
-            failures[item.key] = str(error)
-            get_run_logger().error("%s: %s", item.key, error)
+        lost = [need for need in item.needs if need in unmade]
+        reason = _for_want_of(lost) if lost else None
+        if item.generate and reason is None:
+            reason = _attempt(generate, repository, profile, campaign, item.key)
+        if reason is not None:
+            unmade.append(item.key)
+        elif item.verify:
+            # What cannot be measured now is made all the same: others may be made with it.
+            reason = _attempt(verify, repository, profile, campaign, item.key)
+        if reason is not None:
+            failures[item.key] = reason
+            get_run_logger().error("%s: %s", item.key, reason)
     return failures
 
 
-def _make(repository: Path, profile: Path | None, campaign: str, item: Work) -> None:
-    if item.generate:
-        generate(repository, profile, campaign, item.key)
-    if item.verify:
-        verify(repository, profile, campaign, item.key)
+def _for_want_of(lost: Sequence[str]) -> str:
+    return f"left out, since {' and '.join(lost)} could not be made"
+
+
+def _attempt(
+    stage: Callable[[Path, Path | None, str, str], str],
+    repository: Path,
+    profile: Path | None,
+    campaign: str,
+    key: str,
+) -> str | None:
+    """Do one stage of one calibration; return why it failed, or None."""
+    try:
+        stage(repository, profile, campaign, key)
+    except CalprodError as error:
+        return str(error)
+    return None
