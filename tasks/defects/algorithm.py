@@ -158,9 +158,11 @@ def _thresholds(
         for one in layout.amplifiers:
             image[one.image_box.slices] = divide_by_radial_gradient(calibration.image, one.image_box, centre)
     in_electrons = calibration.metadata.get("LSST ISR UNITS", "adu") == "electron"
+    sample = image[::8, ::8]
+    level = float(np.median(sample[np.isfinite(sample)])) if np.isfinite(sample).any() else 0.0
     found = {}
     for one in layout.amplifiers:
-        scale = Scale(exposure_time, one.gain, in_electrons)
+        scale = Scale(exposure_time, one.gain, in_electrons, level)
         findings = find_in_amplifier(image, calibration.mask, one, layout, image_type, settings, scale)
         pixels = reasons[findings.box.slices]
         pixels[findings.hot] |= np.uint16(DefectReason.HOT)

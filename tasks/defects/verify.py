@@ -9,7 +9,8 @@ Statistics of the map itself, for each amplifier and the detector:
 ``N_PIXELS``, ``N_DEFECT_PIXELS``, ``FRACTION``
     Pixels, those of them that are defects, and their ratio.
 ``FRACTION_WITHOUT_EDGES``
-    The same without the pixels that are defects only because they lie at the edge of the sensor.
+    The same without the pixels that are defects only because they lie at the edge of the sensor; of the
+    detector also without the amplifiers that are dead, which have a test of their own.
 ``N_HOT``, ``N_COLD``, ``N_COLUMN``, ``N_SATURATED``, ``N_EDGE``, ``N_MANUAL``, ``N_VAMPIRE``, ``N_DEAD``,
 ``N_UNKNOWN``
     Pixels by reason; one may have several.
@@ -74,7 +75,12 @@ def map_statistics(reasons: npt.NDArray[np.uint16], layout: DetectorLayout) -> d
     found = {one.name: _of_box(reasons[one.image_box.slices]) for one in layout.amplifiers}
     detector = _of_box(reasons[whole.slices])
     detector["N_BAD_COLUMNS"] = sum(values["N_BAD_COLUMNS"] for values in found.values())
-    detector["N_DEAD_AMPLIFIERS"] = float(sum(values["FRACTION"] == 1.0 for values in found.values()))
+    live = [values for values in found.values() if values["FRACTION"] < 1.0]
+    detector["N_DEAD_AMPLIFIERS"] = float(len(found) - len(live))
+    if live:  # of a detector that is dead as a whole the fraction stays
+        sizes = [values["N_PIXELS"] for values in live]
+        inner = [values["N_PIXELS"] * values["FRACTION_WITHOUT_EDGES"] for values in live]
+        detector["FRACTION_WITHOUT_EDGES"] = math.fsum(inner) / math.fsum(sizes)
     return {**found, "": detector}
 
 

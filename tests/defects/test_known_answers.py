@@ -183,6 +183,16 @@ def test_an_amplifier_set_to_zero_is_one_defect(border):
     assert "C00" in found.warnings[0]
 
 
+@pytest.mark.parametrize("mean", [-1e-5, 0.0, 1e-5, 1e-3])
+def test_an_amplifier_that_reads_noise_only_is_one_defect(mean):
+    rng = np.random.default_rng(17)
+    image = rng.normal(1.0, 0.01, SHAPE)
+    image[:51, :100] = rng.normal(mean, 2e-4, (51, 100))
+    found = find_defects(combined(image), MOCK, "flat", DefectSettings("VALUE"))
+    assert found.dead == ("C00",)
+    assert boxes(defects_of_map(found)) == {(0, 0, 100, 51)}
+
+
 def test_a_constant_image_is_a_defect_throughout():
     found = find_defects(combined(np.full(SHAPE, 125000.0)), MOCK, "flat", DefectSettings("STDEV"))
     assert found.fraction == 1.0

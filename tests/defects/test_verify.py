@@ -43,6 +43,13 @@ def test_a_map_is_counted_by_amplifier_and_reason():
     assert (last["FRACTION"], last["N_DEAD"]) == (1.0, N)
     assert (whole["N_DEAD_AMPLIFIERS"], whole["N_BAD_COLUMNS"], whole["N_PIXELS"]) == (1, 1, 8 * N)
     assert whole["FRACTION"] == (546 + 500 + N) / (8 * N)
+    # The dead amplifier has a test of its own, and a waiver where it is known.
+    assert whole["FRACTION_WITHOUT_EDGES"] == pytest.approx(52 / (7 * N))
+
+
+def test_a_detector_that_is_dead_as_a_whole_is_not_forgiven():
+    whole = map_statistics(np.full(SHAPE, DefectReason.DEAD, np.uint16), MOCK)[""]
+    assert (whole["FRACTION_WITHOUT_EDGES"], whole["N_DEAD_AMPLIFIERS"]) == (1.0, 8)
 
 
 def test_new_and_gone_defects_are_told_by_reason_and_edges_are_no_change():

@@ -17,6 +17,9 @@ __all__ = ["AmplifierFindings", "Scale", "find_in_amplifier", "inner_box"]
 _MASKED_ROW = -1.0e30
 """Value that makes a row cold beyond doubt."""
 
+_LEAST_LIGHT = 0.02
+"""Fraction of the detector's level below which an amplifier has no light: no pixel of it has a response."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -28,6 +31,8 @@ class Scale:
     """electron/adu where the image is in adu."""
     in_electrons: bool
     """Whether the image is in electrons."""
+    level: float = 0.0
+    """Usual level of the detector (units of the image), by which an amplifier without light is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +93,8 @@ def find_in_amplifier(
     Rubin cp_pipe: the amplifier's clipped mean (3 sigma, 3 iterations) is subtracted; a threshold in units
     of the image is divided by the clipped standard deviation, and multiplied by it again as it is once the
     midline rows of an E2V sensor have been overwritten. An amplifier whose standard deviation is 0 thus is a
-    defect as a whole; so, here, is one whose flat is not above 0, which has no fraction to compare with.
+    defect as a whole; so, here, is one whose flat has less than 2 % of the detector's level, and so no
+    fraction to compare with: of an amplifier that reads noise only, chance would leave some pixels sound.
     """
     box = inner_box(amplifier, layout, settings.border)
     nothing = np.zeros(box.shape, np.bool_)
@@ -98,7 +104,8 @@ def find_in_amplifier(
     if statistics.n_used == 0:
         return AmplifierFindings(box, nothing, nothing, is_empty=True)
     high, low = _thresholds(image_type, settings, scale, statistics.mean, statistics.standard_deviation)
-    without_light = settings.threshold_type == "VALUE" and image_type == "flat" and statistics.mean <= 0
+    is_fraction = settings.threshold_type == "VALUE" and image_type == "flat"
+    without_light = is_fraction and statistics.mean <= max(_LEAST_LIGHT * scale.level, 0.0)
     if not statistics.standard_deviation > 0 or without_light:
         return AmplifierFindings(box, nothing, nothing, is_dead=True)
     pixels -= np.float32(statistics.mean)
