@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.butler.repository import open_butler
-from infra.ledger import CalibrationState
 from infra.naming import default_chain
 from infra.settings import load_dependencies
 from infra.workspace import Workspace
@@ -12,8 +11,6 @@ from tasks.campaigns.model import CampaignRecord
 from tasks.campaigns.staleness import OutOfDate, out_of_date
 
 __all__ = ["ForeignOutOfDate", "OverviewRow", "overview"]
-
-_CHAINED = (CalibrationState.CHAINED, CalibrationState.EXPORTED, CalibrationState.DEPLOYED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +72,8 @@ def overview(workspace: Workspace) -> tuple[list[OverviewRow], list[ForeignOutOf
         (CampaignRecord.from_ledger(one), workspace.ledger.statuses(one.name))
         for one in reversed(workspace.ledger.campaigns(workspace.instrument))
     ]
-    released = any(status.state in _CHAINED for _, statuses in campaigns for status in statuses.values())
     by_run: dict[str, list[OutOfDate]] = {}
-    for finding in _findings(workspace) if released else ():
+    for finding in _findings(workspace):
         by_run.setdefault(finding.run, []).append(finding)
     rows = []
     for campaign, statuses in campaigns:
