@@ -17,7 +17,7 @@ from tasks.selection.refusals import refused_of_day, refused_rows
 from tasks.selection.set_plan import decide_set
 from tasks.selection.sets import describe_set, in_order_taken, split_into_sets
 from tasks.selection.single_filter import only_best_filter, was_not_taken
-from tasks.selection.warnings import plan_warnings
+from tasks.selection.warnings import lost_sequences, plan_warnings
 
 __all__ = ["make_plan"]
 
@@ -92,6 +92,7 @@ def make_plan(
     states = {decision.key: decision.state for decision in decisions if decision.state is not None}
     warnings = [
         *plan_warnings(material.day, calibrations, states, state_keys, material.exclusions),
+        *lost_sequences(material.day, calibrations, {one.key.calibration for one in decisions}),
         *(text for decision in decisions for text in decision.warnings),
     ]
     shortages = [decision.shortage for decision in decisions if decision.shortage is not None]

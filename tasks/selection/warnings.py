@@ -1,6 +1,6 @@
 """What a person should know of a plan although no exposure was excluded for it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from infra.naming import CalibrationKey
 from infra.settings.profile import CalibrationSettings
@@ -8,7 +8,10 @@ from tasks.selection.entries import ExcludedExposure
 from tasks.selection.model import ExposureRecord
 from tasks.selection.state import CameraState, state_of, value_text
 
-__all__ = ["plan_warnings"]
+__all__ = ["lost_sequences", "plan_warnings"]
+
+_SEQUENCE = "ptc"
+"""Word in the observation reason of the flats of a photon transfer sequence."""
 
 
 def plan_warnings(
@@ -42,6 +45,36 @@ def plan_warnings(
         *_not_looked_at(mine),
         *_simulated_among_real(mine),
         *_standing_exclusions(exclusions),
+    ]
+
+
+def lost_sequences(
+    day: Sequence[ExposureRecord], calibrations: Sequence[CalibrationSettings], planned: Collection[str]
+) -> list[str]:
+    """Return a warning where flats say that they are a photon transfer sequence, and nothing is made of them.
+
+    Parameters
+    ----------
+    day
+        Every exposure of the day.
+    calibrations
+        What is made.
+    planned
+        Names of the calibrations that have a place in the plan, made or short of exposures.
+    """
+    rules = [rule for rule in calibrations if rule.selection.pairs is not None and rule.name not in planned]
+    types = {rule.observation_type for rule in rules}
+    flats = sorted(
+        record.exposure
+        for record in day
+        if record.observation_type in types and _SEQUENCE in record.observation_reason.lower()
+    )
+    if not flats:
+        return []
+    names = " and ".join(rule.name for rule in rules)
+    return [
+        f"{len(flats)} flats say that they are of a photon transfer sequence ({flats[0]} to {flats[-1]}) but"
+        f" are no pairs over several unsaturated exposure times: no {names} is made of them"
     ]
 
 

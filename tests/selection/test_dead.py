@@ -9,7 +9,7 @@ from tasks.selection import ExposureRecord
 from tasks.selection.dead import DeadAmplifiers
 from tasks.selection.detectors import merge_detectors
 from tests.selection.nights import Night, calibration_night, plan_of
-from tests.selection.test_pairs import plan_ptc, take_ramp
+from tests.selection.ramps import plan_ptc, take_ramp
 
 NAN = AmplifierStatistics(float("nan"), 15000.0, float("nan"))
 LOW = AmplifierStatistics(0.0, 0.0, 0.0)
