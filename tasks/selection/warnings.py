@@ -71,7 +71,7 @@ def lost_sequences(
     )
     if not flats:
         return []
-    names = " and ".join(rule.name for rule in rules)
+    names = " or ".join(rule.name for rule in rules)
     return [
         f"{len(flats)} flats say that they are of a photon transfer sequence ({flats[0]} to {flats[-1]}) but"
         f" are no pairs over several unsaturated exposure times: no {names} is made of them"
