@@ -1,5 +1,7 @@
 """One calibration of a night cannot be made, or cannot be measured: what becomes of the others."""
 
+from typing import Any
+
 import pytest
 import yaml
 
@@ -20,7 +22,7 @@ def break_dark(place: Place, setting: str, name: str) -> None:
 
 
 def set_dark(place: Place, setting: str, value: str) -> None:
-    def change(profile: dict) -> None:
+    def change(profile: dict[str, Any]) -> None:
         (dark,) = (one for one in profile["calibrations"] if one["name"] == "dark")
         dark[setting] = value
 
