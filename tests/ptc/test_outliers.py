@@ -49,6 +49,16 @@ def test_nothing_is_kept_beyond_a_wide_gap():
     assert find_outliers(means, variances, everything(means), wide)[50:].all()
 
 
+def test_in_a_coarse_sequence_one_outlier_costs_one_point_and_saturation_still_ends_the_curve():
+    means, variances = curve(12, 110_000.0)  # steps of 10 000 adu, far beyond the limit of 9000 electron
+    variances[6] *= 0.9
+    kept = find_outliers(means, variances, everything(means))
+    assert np.flatnonzero(~kept).tolist() == [6]
+    variances[6] /= 0.9
+    variances[9:] *= [0.5, 0.1, 0.01]
+    assert np.flatnonzero(find_outliers(means, variances, everything(means))).tolist() == list(range(9))
+
+
 def test_limits_may_be_given_in_adu():
     means, variances = curve()
     variances[40:50] *= 0.5

@@ -56,7 +56,8 @@ def find_outliers(
     compared with √variance, a limit that has no statistical meaning (the standard error of a variance v out
     of N pixels is v √(2/N)) but has proved itself on images of a million pixels. On small images it would be
     narrower than the noise, so the limit is never below as many standard errors. Where the first
-    kept point after rejected ones stands a long way above the last kept one, it and all above are rejected.
+    kept point after rejected ones stands a long way above the last kept one, it and all above are rejected;
+    but after a single rejected one (cp_pipe: also then) the distance tells only how coarse the sequence is.
     """
     settings = settings or OutlierSettings()
     order = np.flatnonzero(usable)
@@ -90,7 +91,7 @@ def _cut_at_jump(mean: FloatArray, near: BoolArray, limit: float) -> BoolArray:
     """Reject what stands a long way above rejected points; means are in order."""
     places = np.flatnonzero(near)
     for before, after in pairwise(places.tolist()):
-        if after - before > 1 and mean[after] - mean[before] >= limit:
+        if after - before > 2 and mean[after] - mean[before] >= limit:
             cut = near.copy()
             cut[after:] = False
             return cut
