@@ -99,7 +99,7 @@ class CampaignName:
     @property
     def ticket_chain(self) -> str:
         """Chain of all certified collections of the ticket: ``LATISS/calib/DM-43525``."""
-        return f"{self.instrument}/calib/{self.ticket}"
+        return ticket_chain(self.instrument, self.ticket)
 
 
 def default_chain(instrument: str) -> str:
