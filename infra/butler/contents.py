@@ -7,7 +7,7 @@ import numpy as np
 from astropy.table import MaskedColumn, Table
 from lsst.daf.butler import Butler, DatasetRef
 
-from infra.butler.images import calibration_image, image_digest, is_volatile
+from infra.butler.images import calibration_image, image_digest, is_volatile, reading
 from infra.errors import RepositoryError
 
 __all__ = ["content_digest", "read_table", "table_digest"]
@@ -71,10 +71,5 @@ def _bytes(column: Any) -> bytes:
 
 
 def _read(butler: Butler, ref: DatasetRef) -> Any:
-    try:
+    with reading(ref):
         return butler.get(ref)
-    except Exception as error:  # what a reader raises over a damaged file depends on where the damage is
-        raise RepositoryError(
-            f"{ref.datasetType.name} {ref.id} of {ref.run} cannot be read: {error}",
-            "restore its file from a bundle or a site, or make it anew with: calprod run --new",
-        ) from error

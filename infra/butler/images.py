@@ -7,6 +7,8 @@ is where afw looks when the image extension does not inherit.
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from lsst.images import MaskedImage
 from infra.errors import RepositoryError
 from infra.images import CalibrationImage, MaskPlane, Metadata
 
-__all__ = ["calibration_image", "image_digest", "is_volatile", "masked_image", "read_calibration"]
+__all__ = ["calibration_image", "image_digest", "is_volatile", "masked_image", "read_calibration", "reading"]
 
 # lsst.images gives planes its own names; these are the ones a calibration can carry.
 _PLANE_NAMES = {
@@ -87,6 +89,24 @@ def calibration_image(stored: MaskedImage) -> CalibrationImage:
     )
 
 
+@contextmanager
+def reading(ref: DatasetRef) -> Iterator[None]:
+    """Turn whatever a reader raises over a damaged file into an error that names the dataset.
+
+    Raises
+    ------
+    RepositoryError
+        The block failed.
+    """
+    try:
+        yield
+    except Exception as error:  # what a reader raises depends on where the damage is
+        raise RepositoryError(
+            f"{ref.datasetType.name} {ref.id} of {ref.run} cannot be read: {error}",
+            "restore its file from a bundle or a site, or make it anew with: calprod run --new",
+        ) from error
+
+
 def read_calibration(butler: Butler, ref: DatasetRef) -> CalibrationImage:
     """Read a calibration from a repository.
 
@@ -95,13 +115,8 @@ def read_calibration(butler: Butler, ref: DatasetRef) -> CalibrationImage:
     RepositoryError
         Its file is missing or damaged.
     """
-    try:
+    with reading(ref):
         return calibration_image(butler.get(ref))
-    except Exception as error:  # what a reader raises over a damaged file depends on where the damage is
-        raise RepositoryError(
-            f"{ref.datasetType.name} {ref.id} of {ref.run} cannot be read: {error}",
-            "restore its file from a bundle or a site, or make it anew with: calprod run --new",
-        ) from error
 
 
 def is_volatile(key: str) -> bool:
