@@ -4,15 +4,16 @@ from collections.abc import Iterable, Mapping
 
 from infra.errors import CalprodError
 from infra.images import Metadata
-from tasks.ptc.dataset.model import AmplifierCurve, AmplifierSeries, PhotonTransferCurve
-from tasks.ptc.dataset.table import from_table, to_table
-from tasks.ptc.extract.detector_pair import measure_pair
-from tasks.ptc.extract.model import AmplifierReading, PairDescription, PairMeasurement
-from tasks.ptc.extract.pair_statistics import ExtractSettings
-from tasks.ptc.extract.pairing import ExposurePair, FlatExposure, PairBy, Pairing, pair_exposures
+from tasks.flat_pairs.curve.fit_type import FitType
+from tasks.flat_pairs.curve.model import AmplifierCurve, AmplifierSeries, PhotonTransferCurve
+from tasks.flat_pairs.curve.table import from_table, to_table
+from tasks.flat_pairs.detector_pair import measure_pair
+from tasks.flat_pairs.model import AmplifierReading, PairDescription, PairMeasurement
+from tasks.flat_pairs.pair_statistics import ExtractSettings
+from tasks.flat_pairs.pairing import ExposurePair, FlatExposure, PairBy, Pairing, pair_exposures
 from tasks.ptc.solve.amplifier import SolveSettings, solve_amplifier
 from tasks.ptc.solve.assemble import assemble
-from tasks.ptc.solve.model import FitType, OutlierSettings
+from tasks.ptc.solve.model import OutlierSettings
 
 __all__ = [
     "AmplifierCurve",

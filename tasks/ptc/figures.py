@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from astropy.table import Table
 
-from tasks.ptc.dataset.model import AmplifierCurve, PhotonTransferCurve
-from tasks.ptc.dataset.table import from_table
+from tasks.flat_pairs.curve.model import AmplifierCurve, PhotonTransferCurve
+from tasks.flat_pairs.curve.table import from_table
 from tasks.ptc.quality.noise import overscan_read_noise
 from tasks.reporting.figure import Figure
 from tasks.reporting.plots import (

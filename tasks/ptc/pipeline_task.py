@@ -28,14 +28,15 @@ from tasks.combine.connections import (
 )
 from tasks.combine.priors import Priors, read_priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
+from tasks.flat_pairs.config import SequenceConfig
+from tasks.flat_pairs.model import PairMeasurement
+from tasks.flat_pairs.reading import FlatReader, paired, read_raw_of
+from tasks.flat_pairs.sequence import MeasuredSequence, measure_sequence
 from tasks.isr.steps import Purpose
 from tasks.ptc.algorithm import FitType, PhotonTransferCurve, to_table
-from tasks.ptc.extract.model import PairMeasurement
-from tasks.ptc.extract.sequence import MeasuredSequence, measure_sequence
-from tasks.ptc.run.config import GainRatioConfig, SequenceConfig, SolveConfig
+from tasks.ptc.run.config import GainRatioConfig, SolveConfig
 from tasks.ptc.run.pairs_task import PairsTask
 from tasks.ptc.run.product import adjustment_cards, binned_table
-from tasks.ptc.run.reading import FlatReader, paired, read_raw_of
 from tasks.ptc.solve.adjustment import adjust_to_flats, adjustment_table
 from tasks.ptc.verify import Evidence, product_statistics
 from tasks.verification.pipeline_task import ProductVerificationConfig, ProductVerificationTask

@@ -8,9 +8,9 @@ import numpy.typing as npt
 from astropy.table import Table
 
 from infra.instruments.layout import AmplifierLayout, DetectorLayout
-from tasks.ptc.dataset.model import AmplifierCurve, PhotonTransferCurve
-from tasks.ptc.dataset.table import from_table
-from tasks.ptc.extract.model import PairMeasurement
+from tasks.flat_pairs.curve.model import AmplifierCurve, PhotonTransferCurve
+from tasks.flat_pairs.curve.table import from_table
+from tasks.flat_pairs.model import PairMeasurement
 from tasks.ptc.quality.gains import MeasuredGain, gain_at_no_signal, held_out_gains
 from tasks.ptc.quality.noise import beyond_error, noise_trend, overscan_read_noise
 from tasks.ptc.run.product import EDGE, UNPAIRED

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import scipy.fft
 
+from tasks.flat_pairs.covariances import lag_covariances
+from tasks.flat_pairs.pair_statistics import measure_amplifier_pair
 from tasks.ptc.algorithm import ExtractSettings, PairDescription
-from tasks.ptc.extract.covariances import lag_covariances
-from tasks.ptc.extract.pair_statistics import measure_amplifier_pair
 from tasks.ptc.solve.full_covariance import fit_covariances
 from tests.benchmarks.engine import Contest
 from tests.ptc import reference

@@ -6,8 +6,8 @@ import numpy as np
 
 from infra.simulator.brighter_fatter import move_boundaries
 from infra.simulator.effects import BrighterFatter
+from tasks.flat_pairs.pair_statistics import measure_amplifier_pair
 from tasks.ptc.algorithm import AmplifierReading, ExtractSettings, PairDescription
-from tasks.ptc.extract.pair_statistics import measure_amplifier_pair
 from tasks.ptc.solve.full_covariance import covariance_model
 from tasks.ptc.solve.polynomial import CovarianceParameters
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.ptc.extract.covariances import lag_covariances
+from tasks.flat_pairs.covariances import lag_covariances
 from tests.ptc.reference import covariances_by_definition, covariances_by_fft
 
 RELATIVE = 1e-10

@@ -5,10 +5,10 @@ import pytest
 
 from infra.images import MaskPlane
 from infra.instruments.geometry import Box
+from tasks.flat_pairs.binned_flat import bin_grid, bin_pixels
+from tasks.flat_pairs.sequence import BinnedExposure
 from tasks.ptc.algorithm import PairDescription, solve_curve
-from tasks.ptc.extract.sequence import BinnedExposure
 from tasks.ptc.solve.adjustment import adjust_to_flats, adjustment_table
-from tasks.ptc.solve.binned_flat import bin_grid, bin_pixels
 from tasks.ptc.solve.gain_ratio import (
     adjust_gains,
     choose_flats,

@@ -5,9 +5,9 @@ import pytest
 
 from infra.images import MaskPlane
 from tasks.combine.clipping import clipped_variance_factor
+from tasks.flat_pairs.gain import GainCorrection, gain_from_pair
+from tasks.flat_pairs.pair_statistics import measure_amplifier_pair
 from tasks.ptc.algorithm import AmplifierReading, ExtractSettings
-from tasks.ptc.extract.gain import GainCorrection, gain_from_pair
-from tasks.ptc.extract.pair_statistics import measure_amplifier_pair
 from tests.ptc.flats import description, flat, mock_measurements
 
 SHAPE = (200, 200)

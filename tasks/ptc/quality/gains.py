@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tasks.ptc.dataset.model import AmplifierCurve
-from tasks.ptc.extract.model import PairMeasurement
+from tasks.flat_pairs.curve.fit_type import FitType
+from tasks.flat_pairs.curve.model import AmplifierCurve
+from tasks.flat_pairs.model import PairMeasurement
 from tasks.ptc.solve.exponential import exponential_variance
 from tasks.ptc.solve.full_covariance import covariance_model
-from tasks.ptc.solve.model import FitType
 from tasks.ptc.solve.polynomial import CovarianceParameters
 
 __all__ = ["MeasuredGain", "gain_at_no_signal", "held_out_gain", "held_out_gains", "model_variance"]
@@ -53,7 +53,7 @@ def gain_at_no_signal(curve: AmplifierCurve) -> MeasuredGain:
     Returns
     -------
     gain
-        Where the line through the inverse gains of single pairs (`tasks.ptc.extract.gain`) against their
+        Where the line through the inverse gains of single pairs (`tasks.flat_pairs.gain`) against their
         means, bent if there are enough pairs, meets no signal.
 
     Notes

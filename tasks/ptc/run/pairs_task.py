@@ -16,11 +16,11 @@ from lsst.pipe.base import (
 
 from infra.ledger.clock import now
 from tasks.combine.priors import Priors, read_priors
+from tasks.flat_pairs.reading import FlatReader, ReadRaw, check_pairs, paired, read_raw_of
+from tasks.flat_pairs.sequence import MeasuredSequence, measure_sequence
 from tasks.isr.steps import Purpose
 from tasks.ptc.algorithm import Pairing, PhotonTransferCurve, solve_curve
-from tasks.ptc.extract.sequence import MeasuredSequence, measure_sequence
 from tasks.ptc.run.product import curve_cards
-from tasks.ptc.run.reading import FlatReader, ReadRaw, check_pairs, paired, read_raw_of
 
 __all__ = ["PairsTask"]
 

@@ -8,10 +8,10 @@ from astropy.table import Table
 
 from infra.images import Metadata
 from tasks.combine.table_metadata import TableKind, table_cards
-from tasks.ptc.dataset.table import LAYOUT_VERSION
-from tasks.ptc.extract.pairing import UnpairedExposure
-from tasks.ptc.extract.sequence import BinnedExposure, MeasuredSequence
-from tasks.ptc.solve.binned_flat import BinGrid
+from tasks.flat_pairs.binned_flat import BinGrid
+from tasks.flat_pairs.curve.table import LAYOUT_VERSION
+from tasks.flat_pairs.pairing import UnpairedExposure
+from tasks.flat_pairs.sequence import BinnedExposure, MeasuredSequence
 from tasks.ptc.solve.gain_ratio import AdjustedGains
 
 __all__ = ["EDGE", "PTC_TABLE", "UNPAIRED", "adjustment_cards", "binned_table", "curve_cards"]

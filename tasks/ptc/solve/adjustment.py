@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from astropy.table import Table
 
-from tasks.ptc.dataset.model import PhotonTransferCurve
-from tasks.ptc.extract.sequence import BinnedExposure
-from tasks.ptc.solve.binned_flat import BinGrid
+from tasks.flat_pairs.binned_flat import BinGrid
+from tasks.flat_pairs.curve.model import PhotonTransferCurve
+from tasks.flat_pairs.sequence import BinnedExposure
 from tasks.ptc.solve.blas import one_thread
 from tasks.ptc.solve.gain_ratio import (
     AdjustedGains,

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from tasks.ptc.dataset.model import AmplifierCurve, AmplifierSeries
+from tasks.flat_pairs.curve.fit_type import FitType
+from tasks.flat_pairs.curve.model import AmplifierCurve, AmplifierSeries
 from tasks.ptc.solve.exponential import exponential_variance, fit_exponential
 from tasks.ptc.solve.full_covariance import covariance_model, fit_covariances
 from tasks.ptc.solve.long_range import without_long_range
-from tasks.ptc.solve.model import CovarianceFit, ExponentialFit, FitRefused, FitType, OutlierSettings
+from tasks.ptc.solve.model import CovarianceFit, ExponentialFit, FitRefused, OutlierSettings
 from tasks.ptc.solve.outliers import distinct_levels, find_outliers, turnoff
 from tasks.ptc.solve.polynomial import CovarianceParameters
 from tasks.ptc.solve.rolloff import Rolloff, find_rolloff

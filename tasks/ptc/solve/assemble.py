@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.errors import CalprodError
-from tasks.ptc.dataset.model import AmplifierSeries
-from tasks.ptc.extract.model import PairDescription, PairMeasurement
+from tasks.flat_pairs.curve.model import AmplifierSeries
+from tasks.flat_pairs.model import PairDescription, PairMeasurement
 
 __all__ = ["AssembledPairs", "assemble"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from tasks.ptc.dataset.model import PhotonTransferCurve
-from tasks.ptc.solve.binned_flat import BinGrid, BinnedFlat, in_electrons
-from tasks.ptc.solve.illumination import fit_ratios
+from tasks.flat_pairs.binned_flat import BinGrid, BinnedFlat, in_electrons
+from tasks.flat_pairs.curve.model import PhotonTransferCurve
+from tasks.flat_pairs.illumination import fit_ratios
 
 __all__ = [
     "AdjustedGains",

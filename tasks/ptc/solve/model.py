@@ -1,25 +1,13 @@
 """What the fit of one amplifier's photon transfer curve takes and gives."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CovarianceFit", "ExponentialFit", "FitRefused", "FitType", "OutlierSettings"]
+__all__ = ["CovarianceFit", "ExponentialFit", "FitRefused", "OutlierSettings"]
 
 type FloatArray = npt.NDArray[np.float64]
-
-
-class FitType(StrEnum):
-    """Which model of the photon transfer curve gives gain and noise."""
-
-    EXPONENTIAL = "EXPAPPROXIMATION"
-    """Variance against mean, only nearest effects (Astier et al. 2019, eq. 16)."""
-    FULL = "FULLCOVARIANCE"
-    """All covariances against the mean (Astier et al. 2019, eq. 20)."""
-    FULL_NO_B = "FULLCOVARIANCE_NO_B"
-    """The same with b = 0."""
 
 
 class FitRefused(Exception):

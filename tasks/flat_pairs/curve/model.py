@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.images import Metadata
-from tasks.ptc.solve.model import FitType
+from tasks.flat_pairs.curve.fit_type import FitType
 
 __all__ = ["AmplifierCurve", "AmplifierSeries", "PhotonTransferCurve"]
 

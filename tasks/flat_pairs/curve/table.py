@@ -7,9 +7,9 @@ import numpy.typing as npt
 from astropy.table import Row, Table
 
 from infra.errors import CalprodError
+from tasks.flat_pairs.curve.fit_type import FitType
+from tasks.flat_pairs.curve.model import AmplifierCurve, AmplifierSeries, PhotonTransferCurve
 from tasks.isr.long_columns import join_column, part_names, split_column
-from tasks.ptc.dataset.model import AmplifierCurve, AmplifierSeries, PhotonTransferCurve
-from tasks.ptc.solve.model import FitType
 
 __all__ = ["LAYOUT_VERSION", "from_table", "to_table"]
 

@@ -8,9 +8,9 @@ from numba import njit
 
 from infra.images import MaskPlane
 from tasks.combine.clipping import clipped_mean, clipped_variance_factor
-from tasks.ptc.extract.covariances import lag_covariances
-from tasks.ptc.extract.gain import GainCorrection, gain_from_pair
-from tasks.ptc.extract.model import AmplifierReading, PairDescription, PairMeasurement
+from tasks.flat_pairs.covariances import lag_covariances
+from tasks.flat_pairs.gain import GainCorrection, gain_from_pair
+from tasks.flat_pairs.model import AmplifierReading, PairDescription, PairMeasurement
 
 __all__ = ["ExtractSettings", "measure_amplifier_pair"]
 

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from infra.errors import CalprodError
 from infra.images import CorrectedExposure
 from infra.instruments.layout import AmplifierLayout, DetectorLayout
-from tasks.ptc.extract.model import AmplifierReading, PairDescription, PairMeasurement
-from tasks.ptc.extract.pair_statistics import ExtractSettings, measure_amplifier_pair
+from tasks.flat_pairs.model import AmplifierReading, PairDescription, PairMeasurement
+from tasks.flat_pairs.pair_statistics import ExtractSettings, measure_amplifier_pair
 
 __all__ = ["measure_pair"]
 

@@ -11,12 +11,12 @@ from tasks.combine.metadata import CombineInput
 from tasks.combine.pipeline_task import corrected
 from tasks.combine.priors import Priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
+from tasks.flat_pairs.config import SequenceConfig
+from tasks.flat_pairs.pairing import ExposurePair, FlatExposure, PairBy, Pairing, pair_exposures
+from tasks.flat_pairs.sequence import Flat
 from tasks.isr.config import IsrConfig
 from tasks.isr.steps import Purpose
 from tasks.isr.workspace import Workspace
-from tasks.ptc.extract.pairing import ExposurePair, FlatExposure, PairBy, Pairing, pair_exposures
-from tasks.ptc.extract.sequence import Flat
-from tasks.ptc.run.config import SequenceConfig
 from tasks.verification.noise import overscan_variance
 
 __all__ = ["FlatReader", "ReadRaw", "check_pairs", "flat_exposures", "paired", "read_raw_of"]

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import chebyshev
 
-from tasks.ptc.solve.binned_flat import BinnedFlat
+from tasks.flat_pairs.binned_flat import BinnedFlat
 
 __all__ = ["fit_ratios"]
 

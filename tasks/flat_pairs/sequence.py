@@ -9,11 +9,11 @@ import numpy.typing as npt
 from infra.images import CorrectedExposure, Metadata
 from infra.instruments.layout import DetectorLayout
 from tasks.combine.metadata import CombineInput
-from tasks.ptc.extract.detector_pair import measure_pair
-from tasks.ptc.extract.model import AmplifierReading, PairDescription, PairMeasurement
-from tasks.ptc.extract.pair_statistics import UNUSABLE, ExtractSettings
-from tasks.ptc.extract.pairing import ExposurePair
-from tasks.ptc.solve.binned_flat import BinGrid, bin_grid, bin_pixels
+from tasks.flat_pairs.binned_flat import BinGrid, bin_grid, bin_pixels
+from tasks.flat_pairs.detector_pair import measure_pair
+from tasks.flat_pairs.model import AmplifierReading, PairDescription, PairMeasurement
+from tasks.flat_pairs.pair_statistics import UNUSABLE, ExtractSettings
+from tasks.flat_pairs.pairing import ExposurePair
 
 __all__ = ["BinnedExposure", "Flat", "MeasuredSequence", "SequenceSettings", "measure_sequence"]
 

@@ -1,0 +1,1 @@
+"""Charge transfer inefficiency."""

@@ -1,0 +1,1 @@
+"""The correction of gains by flats."""
