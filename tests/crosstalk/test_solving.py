@@ -7,6 +7,7 @@ import pytest
 
 from infra.errors import CalprodError
 from infra.images import MaskPlane
+from tasks.combine.background import background
 from tasks.combine.clipping import clipped_variance_factor
 from tasks.crosstalk.algorithm import (
     CrosstalkRatios,
@@ -16,7 +17,6 @@ from tasks.crosstalk.algorithm import (
     replace_outliers,
     solve_crosstalk,
 )
-from tasks.crosstalk.steps.background import background
 from tests.crosstalk.fields import MOCK, add_star, as_read, exposure
 
 NAMES = tuple(one.name for one in MOCK.amplifiers)

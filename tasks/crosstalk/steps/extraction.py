@@ -10,7 +10,7 @@ from scipy.ndimage import label, maximum_filter1d
 from infra.errors import CalprodError
 from infra.images import CorrectedExposure, MaskPlane
 from infra.instruments.layout import AmplifierLayout, DetectorLayout
-from tasks.crosstalk.steps.background import background
+from tasks.combine.background import background
 
 __all__ = ["CrosstalkRatios", "ExtractionSettings", "extract_ratios"]
 
