@@ -35,15 +35,24 @@ class PlannedCalibration:
         """Every exposure that verification reads, sorted.
 
         Of one that is made from other calibrations only a sample of the exposures behind those: the sets
-        stand one after another, so every n-th holds some of each.
+        stand one after another, so every n-th holds some of each. Two neighbours are taken each time, since
+        flats come in pairs.
         """
         step = max(1, len(self.generation) // _SAMPLE) if self.derived else 1
-        return tuple(sorted({*self.generation[::step], *self.verification}))
+        sample = (one for place, one in enumerate(self.generation) if place // 2 % step == 0)
+        return tuple(sorted({*sample, *self.verification}))
 
     @property
     def tested_inputs(self) -> tuple[int, ...]:
         """Exposures it is made from that verification reads as well, sorted."""
         return tuple(sorted(set(self.generation) & set(self.exposures)))
+
+    def serves(self, other: "PlannedCalibration") -> bool:
+        """Tell whether another calibration can be made with this one, as far as filters go.
+
+        A flat serves what is made in its own filter, and what is made for all filters.
+        """
+        return len({self.key.physical_filter, other.key.physical_filter} - {None}) <= 1
 
 
 @dataclass(frozen=True, slots=True)

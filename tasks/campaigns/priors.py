@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lsst.daf.butler import Butler
+from lsst.daf.butler import Butler, MissingDatasetTypeError
 
 from infra.butler.priors import certified_prior
 from infra.errors import RepositoryError, UsageError
@@ -61,7 +61,7 @@ def prior_calibrations(
     states = workspace.ledger.states(str(campaign.name))
     priors: list[Prior] = []
     for name in settings.priors:
-        own = [one for one in campaign.before(planned) if one.key.calibration == name]
+        own = [one for one in campaign.before(planned) if one.key.calibration == name and one.serves(planned)]
         for one in own:
             if states.get(str(one.key)) is CalibrationState.REJECTED:
                 raise RepositoryError(
@@ -122,9 +122,21 @@ def _certified(
     chain = default_chain(instrument)
     runs: dict[str, list[str]] = {}
     without: list[int] = []
+    is_per_filter = _is_per_filter(butler, name)
     for detector in detectors_of(butler, instrument, planned.generation):
-        ref = certified_prior(
-            butler, name, chain, planned.generation, instrument=instrument, detector=detector
+        # Which filter's a calibration for all filters would take, no profile says.
+        ref = (
+            None
+            if is_per_filter and planned.key.physical_filter is None
+            else certified_prior(
+                butler,
+                name,
+                chain,
+                planned.generation,
+                instrument=instrument,
+                detector=detector,
+                physical_filter=planned.key.physical_filter if is_per_filter else None,
+            )
         )
         if ref is None:
             without.append(detector)
@@ -139,6 +151,14 @@ def _certified(
             f"make the {name} in the same campaign, or certify one first",
         )
     return [Prior(name, run, tuple(uuids)) for run, uuids in runs.items()]
+
+
+def _is_per_filter(butler: Butler, name: str) -> bool:
+    """Tell whether there is one dataset for each filter; False for what the repository does not know."""
+    try:
+        return "physical_filter" in butler.get_dataset_type(name).dimensions
+    except MissingDatasetTypeError:
+        return False
 
 
 def detectors_of(butler: Butler, instrument: str, exposures: tuple[int, ...]) -> tuple[int, ...]:
