@@ -53,8 +53,17 @@ _ENTRIES = (
     CalibrationEntry("flat", "combined flat", is_image=True),
     CalibrationEntry("defects", "map of defects", room="defects"),
     CalibrationEntry("linearizer", "linearity correction", room="linearity"),
+    CalibrationEntry("cti", "charge transfer inefficiency", room="cti"),
     CalibrationEntry("ptc", "photon transfer curve", room="ptc"),
+    CalibrationEntry("bfk", "brighter-fatter kernel", room="brighter_fatter"),
+    CalibrationEntry(
+        "electroBfDistortionMatrix", "distortion of pixels by charge", room="brighter_fatter.electrostatic"
+    ),
     CalibrationEntry("crosstalk", "crosstalk matrix", room="crosstalk"),
+    CalibrationEntry("gain_correction", "correction of gains", room="gain_correction"),
+    CalibrationEntry("spectroFlat", "flat of the spectrograph", is_image=True),
+    CalibrationEntry("fringe", "fringe frame", is_image=True),
+    CalibrationEntry("sky", "sky frame", is_image=True),
 )
 
 CATALOGUE: Mapping[str, CalibrationEntry] = MappingProxyType({one.dataset_type: one for one in _ENTRIES})
