@@ -7,8 +7,8 @@ from astropy.table import Table
 from infra.errors import UsageError
 from infra.instruments import camera
 from infra.instruments.layout import DetectorLayout
+from tasks.combine.image_layout import layout_of_image
 from tasks.defects.run.header import HEIGHT_CARD, WIDTH_CARD
-from tasks.defects.run.layout import layout_of_image
 from tasks.defects.steps.model import DefectReason, from_defects
 from tasks.defects.steps.tables import defects_from_table
 from tasks.reporting.figure import Figure

@@ -23,6 +23,7 @@ from infra.images import CalibrationImage, Metadata
 from infra.instruments.layout import Box
 from infra.ledger.clock import now
 from tasks.combine.connections import optional_calibration, optional_table, table_output
+from tasks.combine.image_layout import layout_of_image
 from tasks.defects.algorithm import (
     defects_of_map,
     defects_to_region_table,
@@ -33,7 +34,6 @@ from tasks.defects.algorithm import (
 )
 from tasks.defects.run.config import DefectsConfig
 from tasks.defects.run.header import defects_header
-from tasks.defects.run.layout import layout_of_image
 from tasks.defects.run.verify_task import VerifyDefectsTask
 from tasks.defects.steps.model import ImageType
 from tasks.isr.defects import boxes_of_table

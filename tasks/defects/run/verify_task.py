@@ -1,13 +1,12 @@
 """The verification of a map of defects as a PipelineTask."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 from astropy.table import Table
-from lsst.daf.butler import DataCoordinate, DatasetRef, DatasetType, Registry
 from lsst.pipe.base import (
     InputQuantizedConnection,
     NoWorkFound,
@@ -28,6 +27,7 @@ from tasks.combine.connections import (
     residuals_output,
     statistics_output,
 )
+from tasks.combine.lookups import candidate_and_former
 from tasks.combine.pipeline_task import corrected
 from tasks.combine.priors import Priors, read_priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
@@ -53,22 +53,6 @@ __all__ = ["VerifyDefectsTask"]
 _KINDS: tuple[ImageType, ...] = get_args(ImageType.__value__)
 
 
-def _map_and_former(
-    dataset_type: DatasetType, registry: Registry, data_id: DataCoordinate, collections: Sequence[str]
-) -> Iterable[DatasetRef]:
-    """Find the map under test, the first in the order of the search, and the next one."""
-    found = registry.findDataset(dataset_type, data_id, collections=collections)
-    if found is None:
-        return []
-    refs = registry.queryDatasets(dataset_type, dataId=data_id, collections=collections, findFirst=False)
-    others = sorted({ref for ref in refs if ref.id != found.id}, key=lambda ref: (ref.run, ref.id))
-    # A CALIBRATION collection may hold one of any RUN: such a one comes after those of the RUNs searched.
-    places = {
-        run: place for place, run in enumerate(registry.queryCollections(collections, flattenChains=True))
-    }
-    return [found, *sorted(others, key=lambda ref: places.get(ref.run, len(places)))[:1]]
-
-
 class VerifyDefectsConnections(PipelineTaskConnections, dimensions=("instrument", "detector")):
     """Exposures, the map under test and the one before it in, statistics and residuals out."""
 
@@ -78,7 +62,7 @@ class VerifyDefectsConnections(PipelineTaskConnections, dimensions=("instrument"
         optional_table("defects", "The defects under test, and those in use until now, if there are any."),
         minimum=1,
         multiple=True,
-        lookupFunction=_map_and_former,
+        lookupFunction=candidate_and_former,
     )
     crosstalk = optional_table("crosstalk", "Crosstalk to subtract.")
     bias = optional_calibration("biasBootstrap", "Bias to subtract.")
