@@ -37,6 +37,11 @@ demo: $(STAMP) ## A simulated LATISS night, from raw frames to two matching site
 	@rm -rf demo
 	$(BIN)/calprod demo demo
 
+.PHONY: demo-full
+demo-full: $(STAMP) ## A night that holds every calibration, made, approved and released, in demo-full/
+	@rm -rf demo-full
+	$(BIN)/calprod demo demo-full --night complete
+
 .PHONY: test
 test: $(STAMP) test-packages ## All tests but the slow ones (more for pytest: PYTEST="-k gate -x")
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --benchmark-skip -m "not slow" $(PYTEST)
@@ -73,6 +78,6 @@ lock: $(STAMP) ## Resolve pyproject.toml anew into requirements.lock
 
 .PHONY: clean
 clean: ## Remove .venv, demo/ and everything else that was built
-	rm -rf .venv .venv.lock demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks \
+	rm -rf .venv .venv.lock demo demo-full build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks \
 	    .import_linter_cache .coverage
 	find flows tasks infra deployments tests -name __pycache__ -type d -prune -exec rm -rf {} +
