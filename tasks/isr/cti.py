@@ -1,4 +1,4 @@
-"""Charge transfer inefficiency: give back to each pixel the charge that arrived late in the serial register."""
+"""Charge transfer inefficiency: give each pixel back the charge that came late out of the serial register."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -56,8 +56,8 @@ class Trap:
         numbers = np.append(self.coefficients, (self.size, self.emission_time))
         if not (np.isfinite(numbers).all() and self.size >= 0 and self.emission_time > 0):
             raise CalprodError(
-                f"a {self.type} trap of size {self.size} electron and emission time {self.emission_time} pixel "
-                "is none",
+                f"there is no {self.type} trap of {self.size} electron, emission time {self.emission_time} "
+                f"pixel with coefficients {np.asarray(self.coefficients).tolist()}",
                 "solve the CTI of the detector again",
             )
         if self.type == "spline" and not (np.diff(self.coefficients[: n // 2]) >= 0).all():
@@ -70,8 +70,8 @@ class Trap:
 
         Notes
         -----
-        linear min(size, scale q); logistic size / (1 + exp(−k (q − f₀))); spline linear between its points and
-        constant beyond them (Snyder et al. 2021, JATIS 7, 048002; Rubin ip_isr).
+        linear min(size, scale q); logistic size / (1 + exp(−k (q − f₀))); spline linear between its points
+        and constant beyond them (Snyder et al. 2021, JATIS 7, 048002; Rubin ip_isr).
         """
         flat = np.ravel(np.asarray(charge, np.float64))
         taken = capture(flat, KINDS[self.type], float(self.size), np.asarray(self.coefficients, np.float64))

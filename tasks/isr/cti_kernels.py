@@ -96,9 +96,9 @@ def correct_rows(
 
     Notes
     -----
-    The largest of the decayed values is carried from pixel to pixel, so that each is looked at once; only when
-    the one it came from lies too far back are the pixels of the window searched again. A pixel that is not a
-    number stays so and defers nothing.
+    The largest of the decayed values is carried from pixel to pixel, so that each is looked at once; only
+    when the one it came from lies too far back are the pixels of the window searched again. A pixel that is
+    not a number stays so and defers nothing.
     """
     n_columns = pixels.shape[1]
     charges, taken = np.zeros(n_columns), np.zeros(n_columns)

@@ -1,4 +1,4 @@
-"""Numbers of each amplifier from which charge transfer inefficiency is told: edges of the image, overscans."""
+"""Numbers of each amplifier that tell charge transfer inefficiency: edges of the image and overscans."""
 
 import re
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class CtiStatistics:
     """Turnoff of the amplifier (electron)."""
 
     def cards(self, amplifier: str) -> Metadata:
-        """Cards ``LSST ISR CTI <name> <amp>`` of a header; lists stand in one card, values parted by blanks."""
+        """Cards ``LSST ISR CTI <name> <amp>`` of a header; a list is one card, parted by blanks."""
         scalars = {name: float(getattr(self, name.lower())) for name in _SCALARS}
         scalars |= {"INPUT_GAIN": self.input_gain, "INPUT_PTCTURNOFF": self.input_turnoff}
         cards: Metadata = {f"LSST ISR CTI {name} {amplifier}": value for name, value in scalars.items()}
