@@ -1,0 +1,1 @@
+"""How much structure an image holds, and how much of it is the fringe frame's."""
