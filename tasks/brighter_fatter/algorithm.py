@@ -10,7 +10,7 @@ from infra.images import Metadata
 from tasks.brighter_fatter.kernel.correlations import Correlations, scaled_correlations
 from tasks.brighter_fatter.kernel.model import AmplifierKernel, DetectorKernels
 from tasks.brighter_fatter.kernel.poisson import laplacian, solve_poisson
-from tasks.brighter_fatter.kernel.settings import KernelSettings, Level, Source
+from tasks.brighter_fatter.kernel.settings import KernelSettings, Level, Source, ZeroSum
 from tasks.brighter_fatter.kernel.solving import SolvedKernel, solve_kernel
 from tasks.brighter_fatter.kernel.sources import (
     KernelRefused,
@@ -28,6 +28,7 @@ __all__ = [
     "KernelSettings",
     "Level",
     "Source",
+    "ZeroSum",
     "from_table",
     "laplacian",
     "mean_kernel",

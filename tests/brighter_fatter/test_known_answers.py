@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import eye_array, kron
 from scipy.sparse.linalg import spsolve
 
-from tasks.brighter_fatter.algorithm import KernelSettings, laplacian, solve_kernels, solve_poisson
+from tasks.brighter_fatter.algorithm import KernelSettings, ZeroSum, laplacian, solve_kernels, solve_poisson
 from tests.brighter_fatter.curves import detector_curve, published_curve
 
 REFERENCE = {"lowest_signal": 0.0, "subtract_noise": False, "check_validity": False}
@@ -22,7 +22,7 @@ def published_kernel(**settings):
 
 
 def test_the_kernel_as_it_comes():
-    kernel = published_kernel(force_zero_sum=False).kernel
+    kernel = published_kernel(zero_sum=ZeroSum.NONE).kernel
     assert kernel.shape == (7, 7)
     expected = {
         (0, 0): -5.42128333e-08,
@@ -43,7 +43,7 @@ def test_the_kernel_as_it_comes():
 def test_the_kernel_whose_source_sums_to_zero():
     result = published_kernel()
     assert result.source[3, 3] == pytest.approx(5.03675044e-06, rel=1e-5)
-    assert published_kernel(force_zero_sum=False).source.sum() == pytest.approx(-2.893452381e-06, rel=1e-5)
+    assert published_kernel(zero_sum=ZeroSum.NONE).source.sum() == pytest.approx(-2.893452381e-06, rel=1e-5)
     assert abs(result.source.sum()) < 1e-18
     expected = {
         (0, 0): -1.46902595e-06,
@@ -61,12 +61,12 @@ def test_the_kernel_whose_source_sums_to_zero():
         assert result.kernel[3 - dx, 3 - dy] == pytest.approx(value, rel=1e-5), (dx, dy)
 
 
-@pytest.mark.parametrize("force_zero_sum", [False, True])
-def test_serial_and_parallel_lags_are_not_exchanged(force_zero_sum):
+@pytest.mark.parametrize("zero_sum", list(ZeroSum))
+def test_serial_and_parallel_lags_are_not_exchanged(zero_sum):
     """Neighbours along y are correlated more, so that the potential is steeper along y."""
     covariances = published_curve().series.covariances[-1]
     assert covariances[0, 1] > covariances[1, 0]
-    kernel = published_kernel(force_zero_sum=force_zero_sum).kernel
+    kernel = published_kernel(zero_sum=zero_sum).kernel
     serial, parallel = kernel[4, 3] - kernel[3, 3], kernel[3, 4] - kernel[3, 3]
     assert parallel > 1.15 * serial > 0
 

@@ -2,7 +2,7 @@
 
 from lsst.pex.config import ChoiceField, Config, Field, ListField, RangeField
 
-from tasks.brighter_fatter.kernel.settings import KernelSettings, Level, Source
+from tasks.brighter_fatter.kernel.settings import KernelSettings, Level, Source, ZeroSum
 
 __all__ = ["SolveConfig"]
 
@@ -54,8 +54,15 @@ class SolveConfig(Config):
         min=0.0,
         doc="Largest |sum| of a level's correlations over the sum of their sizes (xcorrCheckRejectLevel).",
     )
-    force_zero_sum = Field[bool](
-        dtype=bool, default=True, doc="Change the central value so that the correlations sum to zero."
+    zero_sum = ChoiceField[str](
+        dtype=str,
+        default=ZeroSum.CENTRE.value,
+        allowed={
+            ZeroSum.NONE.value: "Not at all.",
+            ZeroSum.CENTRE.value: "The central value takes the whole sum.",
+            ZeroSum.ALL_LAGS.value: "Each lag takes a part in proportion to its variance.",
+        },
+        doc="How the correlations are made to sum to zero (forceZeroSum).",
     )
     tail_radius = Field[int](
         dtype=int,
@@ -90,7 +97,7 @@ class SolveConfig(Config):
             subtract_noise=self.subtract_noise,
             n_sigma=self.n_sigma,
             largest_imbalance=self.largest_imbalance,
-            force_zero_sum=self.force_zero_sum,
+            zero_sum=ZeroSum(self.zero_sum),
             tail_radius=self.tail_radius,
             tail_slope=self.tail_slope,
             check_validity=self.check_validity,

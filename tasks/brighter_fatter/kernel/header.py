@@ -69,7 +69,7 @@ def kernel_cards(
         "LSST CALIB RUN PTC": run,
         "LSST CALIB UUID PTC": uuid,
         "CALPROD BFK SOURCE": settings.source.value,
-        "CALPROD BFK ZERO SUM": settings.force_zero_sum,
+        "CALPROD BFK ZERO SUM": settings.zero_sum.value,
         "CALIBDATE": date,
         "CALIB_ID": " ".join(f"{key}={value}" for key, value in parts.items() if value is not None),
         **creation_cards(created),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["KernelSettings", "Level", "Source"]
+__all__ = ["KernelSettings", "Level", "Source", "ZeroSum"]
 
 
 class Source(StrEnum):
@@ -26,6 +26,18 @@ class Level(StrEnum):
     """One for each amplifier."""
     DETECTOR = "DETECTOR"
     """One for all, from the correlations of all."""
+
+
+class ZeroSum(StrEnum):
+    """How the source is made to sum to zero: what a pixel loses its neighbours gain."""
+
+    NONE = "NONE"
+    """It is not."""
+    CENTRE = "CENTRE"
+    """The central value takes the whole sum (cp_pipe), and with it the errors of all lags: with 8 lags these
+    make its error twenty times larger."""
+    ALL_LAGS = "ALL_LAGS"
+    """Least squares: each lag takes a part in proportion to its variance, the centre next to none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +65,8 @@ class KernelSettings:
     """Largest |sum| of a level's correlations over the sum of their sizes. What a pixel loses its neighbours
     gain, so the ratio is small; it nears 1 where one gradient makes all covariances positive. cp_pipe asks
     for 2, which no numbers exceed."""
-    force_zero_sum: bool = True
-    """Change the central value so that the source, with its tail, sums to zero."""
+    zero_sum: ZeroSum = ZeroSum.CENTRE
+    """How the source, with its tail, is made to sum to zero."""
     tail_radius: int | None = None
     """Lag at which a power law is fixed that continues the correlations beyond those measured; None for no
     tail (cp_pipe: a radius beyond those measured)."""
