@@ -29,6 +29,7 @@ from tasks.isr.calibrations import Calibrations
 from tasks.isr.camera_state import state_mismatches
 from tasks.isr.chain import correct
 from tasks.isr.config import IsrConfig
+from tasks.isr.preparation import wanted_calibrations
 from tasks.isr.steps import IsrSteps, Purpose
 from tasks.isr.work import Workspace
 
@@ -138,7 +139,7 @@ class CombineTask(PipelineTask):
             steps = replace(steps, make_variance=make_variance)
             exposure = corrected(raw, steps, calibrations, workspace)
             self.log.verbose("corrected exposure %d", raw.exposure)
-            yield _combine_input(raw, provenance), exposure
+            yield _combine_input(raw, _of_used(provenance, steps)), exposure
 
 
 def corrected(
@@ -182,6 +183,13 @@ def _chain(first: RawInput, rest: Iterator[RawInput]) -> Iterator[RawInput]:
     # The first would otherwise stay in memory for as long as the rest is read.
     del first
     yield from rest
+
+
+def _of_used(provenance: Metadata, steps: IsrSteps) -> Metadata:
+    """Cards of the calibrations that the steps ask for; a camera may not use all that a task can read."""
+    wanted = wanted_calibrations(steps)
+    unused = {name.upper() for name, is_wanted in wanted.items() if not is_wanted}
+    return {key: value for key, value in provenance.items() if key.rpartition(" ")[2] not in unused}
 
 
 def _combine_input(raw: RawInput, provenance: Metadata) -> CombineInput:

@@ -1,6 +1,6 @@
 """The calibrations that a quantum was given, read once, with what tells them from others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -17,18 +17,29 @@ from tasks.isr.tables import (
     cards_of_table,
     corrections_from_linearizer,
     matrix_from_crosstalk,
+    responses_from_linearizer,
     responses_from_ptc,
+)
+from tasks.isr.tables_of_charge import (
+    adjustments_from_gain_correction,
+    deferred_charge_from_cti,
+    distortion_from_table,
+    kernel_from_bfk,
 )
 
 __all__ = ["Priors", "calibrations_of", "read_priors"]
 
-_TABLES = {
-    "crosstalk": ("crosstalk", matrix_from_crosstalk),
-    "linearizer": ("linearizer", corrections_from_linearizer),
-    "ptc": ("responses", responses_from_ptc),
-    "defects": ("defects", boxes_from_defects),
+_TABLES: Mapping[str, Callable[[Any], Any]] = {
+    "crosstalk": matrix_from_crosstalk,
+    "linearizer": corrections_from_linearizer,
+    "cti": deferred_charge_from_cti,
+    "gain_correction": adjustments_from_gain_correction,
+    "ptc": responses_from_ptc,
+    "defects": boxes_from_defects,
+    "bfk": kernel_from_bfk,
+    "electroBfDistortionMatrix": distortion_from_table,
 }
-"""Field of `Calibrations`, and what makes it out of the table, by connection."""
+"""What makes the field of `Calibrations` out of a table, by connection."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +96,8 @@ def calibrations_of(stored: Mapping[str, Any]) -> Calibrations:
     Parameters
     ----------
     stored
-        By connection: `lsst.images.MaskedImage` for bias, dark and flat, `astropy.table.Table` for others.
+        By connection: `lsst.images.MaskedImage` for bias, dark, flat and fringe, `astropy.table.Table` for
+        others.
 
     Raises
     ------
@@ -96,8 +108,10 @@ def calibrations_of(stored: Mapping[str, Any]) -> Calibrations:
     headers: dict[str, Metadata] = {}
     for name, one in stored.items():
         if name in _TABLES:
-            target, read = _TABLES[name]
-            fields[target], headers[name] = read(one), cards_of_table(one)
+            fields[Calibrations.field_of(name)] = _TABLES[name](one)
+            headers[name] = cards_of_table(one)
+            if name == "linearizer" and {"INPUT_GAIN", "INPUT_TURNOFF"} <= set(one.colnames):
+                fields["linearizer_responses"] = responses_from_linearizer(one)
         else:
             fields[name] = calibration_image(one)
             headers[name] = fields[name].metadata

@@ -8,6 +8,9 @@ import numpy as np
 from infra.images import MaskPlane
 from infra.instruments.layout import AmplifierLayout
 from tasks.isr.assembly import assemble
+from tasks.isr.cti import correct_cti
+from tasks.isr.cti_statistics import cti_statistics as measured_cti
+from tasks.isr.defects import mask_defects
 from tasks.isr.gains import apply_gain
 from tasks.isr.linearity import linearize
 from tasks.isr.overscan import OverscanResult, correct_parallel_overscan, correct_serial_overscan
@@ -17,7 +20,10 @@ from tasks.isr.work import Work
 __all__ = [
     "AmplifierStep",
     "assembly",
+    "cti",
+    "cti_statistics",
     "gain",
+    "gain_correction",
     "linearity",
     "mask_bad_amplifier",
     "parallel_overscan",
@@ -36,7 +42,7 @@ def mask_bad_amplifier(work: Work, amplifier: AmplifierLayout) -> None:
 
 
 def serial_overscan(work: Work, amplifier: AmplifierLayout) -> None:
-    """Subtract the serial overscan; its scatter is the read noise of a bootstrap exposure."""
+    """Subtract the serial overscan; its scatter is the read noise where no curve has told it yet."""
     settings = work.steps.serial_overscan
     if settings is None or work.is_bad(amplifier):
         return
@@ -45,8 +51,8 @@ def serial_overscan(work: Work, amplifier: AmplifierLayout) -> None:
         return
     result = correct_serial_overscan(work.pixels(amplifier), overscan, settings)
     _record_overscan(work, "SERIAL", amplifier.name, result, "adu")
-    if work.steps.bootstrap:
-        work.read_noises[amplifier.name] = result.residual.standard_deviation
+    if work.steps.bootstrap or work.steps.gains_from_linearizer:
+        work.read_noises[amplifier.name] = result.residual.standard_deviation * work.gains[amplifier.name]
 
 
 def saturation(work: Work, amplifier: AmplifierLayout) -> None:
@@ -54,6 +60,13 @@ def saturation(work: Work, amplifier: AmplifierLayout) -> None:
     if work.steps.mask_saturation:
         level = work.saturations[amplifier.name]
         mask_saturation(work.data(amplifier), work.flags(amplifier), level, work.steps.suspect_level)
+
+
+def gain_correction(work: Work, amplifier: AmplifierLayout) -> None:
+    """Correct the gain by what flats have shown it to be off."""
+    if work.calibrations.gain_correction is not None and not work.is_bad(amplifier):
+        work.gains[amplifier.name] *= work.calibrations.gain_correction[amplifier.name]
+        work.metadata["LSST ISR GAINCORRECTION APPLIED"] = True
 
 
 def gain(work: Work, amplifier: AmplifierLayout) -> None:
@@ -88,13 +101,48 @@ def parallel_overscan(work: Work, amplifier: AmplifierLayout) -> None:
 
 def linearity(work: Work, amplifier: AmplifierLayout) -> None:
     """Straighten the response; pixels beyond the end of a lookup table are counted."""
-    if work.calibrations.linearizer is None or work.is_bad(amplifier):
+    if not work.steps.linearize or work.calibrations.linearizer is None or work.is_bad(amplifier):
         return
     correction = work.calibrations.linearizer[amplifier.name]
     beyond = linearize(work.data(amplifier), correction, work.gain_of_unit(amplifier))
     work.metadata["LSST ISR LINEARIZER APPLIED"] = True
     if correction.type == "LookupTable":
         work.metadata[f"LSST ISR LINEARIZER OUT OF RANGE {amplifier.name}"] = beyond
+
+
+def cti(work: Work, amplifier: AmplifierLayout) -> None:
+    """Give back charge that came late out of the serial register."""
+    if work.calibrations.cti is None or work.is_bad(amplifier):
+        return
+    correct_cti(
+        work.as_read(amplifier),
+        work.calibrations.cti[amplifier.name],
+        data_rows=amplifier.data_box.height,
+        prescan=work.prescan(amplifier),
+        unit=work.unit,
+    )
+    work.metadata["LSST ISR CTI APPLIED"] = True
+
+
+def cti_statistics(work: Work, amplifier: AmplifierLayout) -> None:
+    """Record what tells charge transfer inefficiency, in electrons also where the image is still in adu."""
+    if not work.steps.cti_statistics or work.is_bad(amplifier):
+        return
+    name, factor = amplifier.name, work.gains[amplifier.name]
+    pixels = work.as_read(amplifier)
+    flags = np.zeros_like(work.mask)
+    mask_defects(flags, work.calibrations.defects or ())
+    box = amplifier.image_box
+    found = measured_cti(
+        pixels if work.unit == "electron" else pixels * np.float32(factor),
+        prescan=work.prescan(amplifier),
+        data_columns=amplifier.data_box.width,
+        data_rows=amplifier.data_box.height,
+        flags=work.readout_order(amplifier, flags[box.slices] != 0),
+        gain=factor,
+        turnoff=work.turnoffs[name] * factor,
+    )
+    work.metadata |= found.cards(name)
 
 
 def assembly(work: Work, amplifier: AmplifierLayout) -> None:

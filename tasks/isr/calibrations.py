@@ -9,13 +9,32 @@ import numpy as np
 
 from infra.images import CalibrationImage, Metadata
 from infra.instruments.layout import Box
+from tasks.isr.brighter_fatter import BrighterFatterKernel
 from tasks.isr.crosstalk_matrix import CrosstalkMatrix
+from tasks.isr.cti import DeferredCharge
+from tasks.isr.distortion import DistortionMatrix
 from tasks.isr.linearity import LinearityCorrection
 
 __all__ = ["CALIBRATION_NAMES", "UNKNOWN_TURNOFF", "AmplifierResponses", "Calibrations"]
 
-CALIBRATION_NAMES = ("crosstalk", "linearizer", "ptc", "bias", "dark", "defects", "flat")
-"""Calibrations that the corrections know how to apply, in the order of their use."""
+CALIBRATION_NAMES = (
+    "crosstalk",
+    "linearizer",
+    "cti",
+    "gain_correction",
+    "ptc",
+    "bias",
+    "dark",
+    "defects",
+    "bfk",
+    "electroBfDistortionMatrix",
+    "flat",
+    "fringe",
+)
+"""Calibrations that the corrections know how to apply."""
+
+_FIELDS = {"ptc": "responses", "electroBfDistortionMatrix": "distortion"}
+"""Fields of `Calibrations` that are not named as the calibration is."""
 
 UNKNOWN_TURNOFF = 2e19
 """Turnoff (adu) of an amplifier that has none (Rubin ip_isr): no pixel reaches it."""
@@ -83,6 +102,19 @@ class Calibrations:
     """Correction (adu) by amplifier."""
     responses: AmplifierResponses | None = None
     """Gains, read noises and turnoffs; those of the camera model are used without."""
+    linearizer_responses: AmplifierResponses | None = None
+    """Gains and turnoffs that the linearizer was made with, for chains that come before the curve."""
+    cti: Mapping[str, DeferredCharge] | None = None
+    """Charge that comes late out of the serial register, by amplifier."""
+    gain_correction: Mapping[str, float] | None = None
+    """Factor by which each gain is multiplied, by amplifier (ip_isr's GAIN_ADJUSTMENT): an amplifier whose
+    corrected pixels have come out too high by r has 1 / r."""
+    bfk: BrighterFatterKernel | None = None
+    """Brighter-fatter kernel (1/electron)."""
+    distortion: DistortionMatrix | None = None
+    """Shifts of the pixels' boundaries by one electron (dataset type electroBfDistortionMatrix)."""
+    fringe: CalibrationImage | None = None
+    """About 0, in units of the level of the sky."""
     defects: tuple[Box, ...] | None = None
     """Boxes of the trimmed image; an empty tuple says that there are no defects."""
     headers: Mapping[str, Metadata] = field(default_factory=lambda: MappingProxyType({}))
@@ -90,5 +122,10 @@ class Calibrations:
     were made in."""
 
     def has(self, name: str) -> bool:
-        """Tell whether the calibration of that name is at hand; ``ptc`` stands for the responses."""
-        return getattr(self, "responses" if name == "ptc" else name) is not None
+        """Tell whether the calibration of that name is at hand (see `CALIBRATION_NAMES`)."""
+        return getattr(self, self.field_of(name)) is not None
+
+    @staticmethod
+    def field_of(name: str) -> str:
+        """Return the field that holds the calibration of that name."""
+        return _FIELDS.get(name, name)

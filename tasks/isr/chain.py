@@ -27,6 +27,7 @@ __all__ = ["correct"]
 
 _APPLIED = (
     "OVERSCAN SERIAL",
+    "GAINCORRECTION",
     "GAIN",
     "CROSSTALK",
     "OVERSCAN PARALLEL",
@@ -37,6 +38,7 @@ _APPLIED = (
     "DEFECTS",
     "BF",
     "FLAT",
+    "FRINGE",
 )
 """Corrections of which the header says whether they were made."""
 

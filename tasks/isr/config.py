@@ -1,15 +1,29 @@
 """What a pipeline may change of the corrections, as configuration of a PipelineTask."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from lsst.pex.config import ChoiceField, Config, Field, FieldValidationError, ListField
 
 from tasks.isr.amp_offset import AmpOffsetSettings
+from tasks.isr.brighter_fatter import BrighterFatterSettings
 from tasks.isr.calibrations import CALIBRATION_NAMES
-from tasks.isr.steps import CAMERA_STATE, CrosstalkSteps, IsrSteps, Purpose, steps_for
+from tasks.isr.steps import (
+    CAMERA_STATE,
+    CrosstalkSteps,
+    IsrSteps,
+    Purpose,
+    brighter_fatter_of,
+    steps_for,
+)
 
 __all__ = ["IsrConfig"]
+
+_SWITCHES = (
+    *("mask_saturation", "linearize", "mask_defects", "widen_trails", "fill_bad_regions", "interpolate"),
+    *("subtract_amp_offset", "correct_gains", "correct_cti", "subtract_fringe"),
+)
+"""Switches that are named as the step they turn."""
 
 
 def _switch(doc: str) -> Field[bool]:
@@ -64,11 +78,30 @@ class IsrConfig(Config):
     fill_bad_regions = _switch("Give bad pixels the median of the others.")
     interpolate = _switch("Interpolate over saturated, bad and undefined pixels.")
     subtract_amp_offset = _switch("Subtract the steps between amplifiers.")
+    correct_gains = _switch("Multiply the gains by their correction, if there is one.")
+    correct_cti = _switch("Give back charge that came late out of the register, if it has been measured.")
+    correct_brighter_fatter = _switch(
+        "Put back charge that the brighter-fatter effect has moved, if there is a kernel (or matrix)."
+    )
+    subtract_fringe = _switch("Subtract fringes, if there is a frame of them.")
+    brighter_fatter_method = ChoiceField[str](
+        dtype=str,
+        default=None,
+        optional=True,
+        allowed={
+            "COULTON18": "By diffusion, with the kernel.",
+            "COULTON18_FLUX_CONSERVING": "Through the faces between pixels, with the kernel.",
+            "ASTIER23": "By the shifts of the boundaries of pixels, with the electrostatic matrix.",
+        },
+        doc="Form of the brighter-fatter correction; None for that of the camera: ASTIER23 for LSSTCam, "
+        "COULTON18 for others.",
+    )
     required = ListField[str](
         dtype=str,
         default=[],
-        doc="Calibrations without which nothing is made, among crosstalk, linearizer, ptc and defects; they "
-        "are otherwise left out where there is none.",
+        doc="Calibrations without which nothing is made, among crosstalk, linearizer, ptc, defects, cti, "
+        "bfk, electroBfDistortionMatrix, fringe and gain_correction; they are otherwise left out where "
+        "there is none.",
     )
     camera_state = ListField[str](
         dtype=str,
@@ -120,10 +153,9 @@ class IsrConfig(Config):
             changes["dithering"] = None
         if not self.correct_parallel_overscan:
             changes["parallel_overscan"] = None
-        for name in ("mask_saturation", "linearize", "mask_defects", "widen_trails"):
+        for name in _SWITCHES:
             changes[name] = _chosen(getattr(self, name), getattr(steps, name))
-        for name in ("fill_bad_regions", "interpolate", "subtract_amp_offset"):
-            changes[name] = _chosen(getattr(self, name), getattr(steps, name))
+        changes["brighter_fatter"] = self._brighter_fatter(steps.brighter_fatter, instrument)
         if changes["subtract_amp_offset"]:
             changes["amp_offset"] = steps.amp_offset or AmpOffsetSettings()
         if not _chosen(self.subtract_crosstalk, steps.crosstalk is not None):
@@ -131,6 +163,30 @@ class IsrConfig(Config):
         elif steps.crosstalk is None:
             changes["crosstalk"] = CrosstalkSteps()
         return replace(steps, **changes)
+
+    def may_apply(self, name: Literal["cti", "bfk", "electroBfDistortionMatrix"]) -> bool:
+        """Tell whether the chain of some camera may use a calibration that moves charge.
+
+        Parameters
+        ----------
+        name
+            Of the calibration. A task that has an input for it lets go of it where this says no.
+        """
+        switch = self.correct_cti if name == "cti" else self.correct_brighter_fatter
+        if not _chosen(switch, self.order != "2024-04"):
+            return False
+        method: Any = self.brighter_fatter_method
+        return name == "cti" or method is None or (method == "ASTIER23") == (name != "bfk")
+
+    def _brighter_fatter(
+        self, settings: BrighterFatterSettings | None, instrument: str
+    ) -> BrighterFatterSettings | None:
+        """Return how the brighter-fatter effect is corrected."""
+        if not _chosen(self.correct_brighter_fatter, settings is not None):
+            return None
+        settings = settings or brighter_fatter_of(instrument)
+        method: Any = self.brighter_fatter_method
+        return settings if method is None else replace(settings, method=method)
 
 
 def _chosen(value: bool | None, default: bool) -> bool:

@@ -9,10 +9,14 @@ from infra.images import MaskPlane
 from tasks.isr.amp_offset import AmpOffsetSettings, measure_amp_offset, subtract_amp_offset
 from tasks.isr.bad_regions import fill_bad_regions
 from tasks.isr.bias import subtract_bias
+from tasks.isr.brighter_fatter import correct_brighter_fatter
+from tasks.isr.charge_on_detector import put_back
 from tasks.isr.crosstalk import subtract_crosstalk
 from tasks.isr.dark import dark_scale, subtract_dark
 from tasks.isr.defects import mask_defects
+from tasks.isr.distortion import correct_distortion
 from tasks.isr.flat import divide_by_flat
+from tasks.isr.fringe import subtract_fringe
 from tasks.isr.interpolation import interpolate
 from tasks.isr.nan import mask_nan
 from tasks.isr.statistics import final_statistics
@@ -25,10 +29,12 @@ __all__ = [
     "amp_offset",
     "bad_regions",
     "bias",
+    "brighter_fatter",
     "crosstalk",
     "dark",
     "defects",
     "flat",
+    "fringe",
     "interpolation",
     "nan",
     "statistics",
@@ -110,6 +116,25 @@ def trails(work: Work) -> None:
         widen_saturated_trails(work.mask)
 
 
+def brighter_fatter(work: Work) -> None:
+    """Put back charge that the brighter-fatter effect has moved."""
+    settings, kernel, matrix = work.steps.brighter_fatter, work.calibrations.bfk, work.calibrations.distortion
+    if settings is None or (kernel is None and matrix is None):
+        return
+    n_iterations, is_converged = 1, True
+    if matrix is not None:
+        with put_back(work, matrix.gains, matrix.half_width) as charge:
+            correct_distortion(charge, matrix)
+    elif kernel is not None:
+        with put_back(work, kernel.gains, kernel.half_width) as charge:
+            fit = correct_brighter_fatter(charge, kernel, settings)
+        n_iterations, is_converged = fit.n_iterations, fit.converged
+    work.metadata["LSST ISR BF APPLIED"] = True
+    work.metadata["LSST ISR BF CORR METHOD"] = settings.method
+    work.metadata["LSST ISR BF ITERS"] = n_iterations
+    work.metadata["LSST ISR BF CONVERGED"] = is_converged
+
+
 def variance(work: Work) -> None:
     """Make the variance expected of photons and readout."""
     if not work.steps.make_variance:
@@ -129,6 +154,13 @@ def flat(work: Work) -> None:
     if work.calibrations.flat is not None:
         divide_by_flat(work.image, work.mask, work.variance, work.calibrations.flat)
         work.metadata["LSST ISR FLAT APPLIED"] = True
+
+
+def fringe(work: Work) -> None:
+    """Subtract the fringes."""
+    if work.calibrations.fringe is not None:
+        fit = subtract_fringe(work.image, work.mask, work.calibrations.fringe, work.variance)
+        work.metadata |= fit.cards()
 
 
 def bad_regions(work: Work) -> None:

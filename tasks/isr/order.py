@@ -13,19 +13,31 @@ type Stage = tuple[AmplifierStep, ...] | DetectorStep
 amplifier, so that its pixels stay in the processor's cache; all amplifiers pass it before the next stage."""
 
 _MODERN: tuple[Stage, ...] = (
-    (amplifier.mask_bad_amplifier, amplifier.serial_overscan, amplifier.saturation, amplifier.gain),
+    (
+        amplifier.mask_bad_amplifier,
+        amplifier.serial_overscan,
+        amplifier.saturation,
+        amplifier.gain_correction,
+        amplifier.gain,
+    ),
     detector.unit,
     detector.crosstalk,
-    # Charge transfer inefficiency has its place after linearity.
-    (amplifier.parallel_overscan, amplifier.linearity, amplifier.assembly),
+    (
+        amplifier.parallel_overscan,
+        amplifier.linearity,
+        amplifier.cti,
+        amplifier.cti_statistics,
+        amplifier.assembly,
+    ),
     detector.bias,
     detector.dark,
     detector.defects,
     detector.nan,
     detector.trails,
-    # The brighter-fatter correction has its place here.
+    detector.brighter_fatter,
     detector.variance,
     detector.flat,
+    detector.fringe,
     detector.bad_regions,
     detector.interpolation,
     detector.amp_offset,
@@ -40,6 +52,8 @@ _LEGACY: tuple[Stage, ...] = (
         amplifier.saturation,
         amplifier.serial_overscan,
         amplifier.parallel_overscan,
+        amplifier.cti,
+        amplifier.cti_statistics,
         amplifier.assembly,
     ),
     detector.bias,
@@ -50,17 +64,18 @@ _LEGACY: tuple[Stage, ...] = (
     detector.defects,
     detector.nan,
     detector.trails,
-    # The brighter-fatter correction has its place here.
+    detector.brighter_fatter,
     detector.dark,
     detector.flat,
-    (amplifier.gain,),
+    (amplifier.gain_correction, amplifier.gain),
     detector.unit,
+    detector.fringe,
     detector.bad_regions,
     detector.interpolation,
     detector.amp_offset,
     detector.statistics,
 )
-"""Rubin's IsrTask as it was used in 2024-04. Charge transfer inefficiency has its place before assembly."""
+"""Rubin's IsrTask as it was used in 2024-04."""
 
 ORDERS: dict[Order, tuple[Stage, ...]] = {"modern": _MODERN, "2024-04": _LEGACY}
 """Stages by name of the order."""

@@ -11,7 +11,15 @@ from tasks.isr.calibrations import AmplifierResponses, Calibrations
 from tasks.isr.defects import dead_amplifiers
 from tasks.isr.steps import IsrSteps, has_overscan
 
-__all__ = ["bad_amplifiers", "gains", "read_noises", "saturations", "turnoffs", "used_calibrations"]
+__all__ = [
+    "bad_amplifiers",
+    "gains",
+    "read_noises",
+    "saturations",
+    "turnoffs",
+    "used_calibrations",
+    "wanted_calibrations",
+]
 
 
 def used_calibrations(calibrations: Calibrations, layout: DetectorLayout, steps: IsrSteps) -> Calibrations:
@@ -31,36 +39,53 @@ def used_calibrations(calibrations: Calibrations, layout: DetectorLayout, steps:
     CalprodError
         One that must be there is missing; one is of another shape, unit, or set of amplifiers.
     """
-    wanted = {
-        "crosstalk": steps.crosstalk is not None,
-        "linearizer": steps.linearize,
-        "ptc": not steps.bootstrap,
-        "bias": steps.subtract_bias,
-        "dark": steps.subtract_dark,
-        "defects": steps.mask_defects,
-        "flat": steps.divide_by_flat,
-    }
+    if steps.gains_from_linearizer:
+        calibrations = replace(calibrations, responses=calibrations.linearizer_responses)
+    wanted = wanted_calibrations(steps)
     for name, is_wanted in wanted.items():
         if is_wanted and name not in steps.optional and not calibrations.has(name):
             raise CalprodError(f"the corrections need a {name}, and none is given", f"make a {name} first")
-    for name in ("bias", "dark", "flat"):
+    for name in ("bias", "dark", "flat", "fringe"):
         image: CalibrationImage | None = getattr(calibrations, name)
         if wanted[name] and image is not None:
             _check_image(name, image, layout, steps)
-    if wanted["linearizer"] and calibrations.linearizer is not None:
+    if steps.linearize and calibrations.linearizer is not None:
         _check_amplifiers("linearity correction", calibrations.linearizer, layout)
+    if wanted["cti"] and calibrations.cti is not None:
+        _check_amplifiers("deferred charge", calibrations.cti, layout)
+    if wanted["gain_correction"] and calibrations.gain_correction is not None:
+        _check_amplifiers("correction of the gain", calibrations.gain_correction, layout)
     if wanted["ptc"] and calibrations.responses is not None:
         _check_responses(calibrations.responses, layout)
-    left_out = {name: None for name, is_wanted in wanted.items() if not is_wanted and name != "ptc"}
-    used = replace(calibrations, **left_out)  # type: ignore[arg-type]  # all fields take None
+    fields = [Calibrations.field_of(name) for name in wanted if not wanted[name] and name != "ptc"]
+    used = replace(calibrations, **dict.fromkeys(fields))  # type: ignore[arg-type]  # all fields take None
     kept = {name: header for name, header in used.headers.items() if wanted.get(name) and used.has(name)}
     return replace(used, headers=kept)
 
 
+def wanted_calibrations(steps: IsrSteps) -> dict[str, bool]:
+    """Tell which calibrations the steps ask for, by name (see `CALIBRATION_NAMES`)."""
+    method = None if steps.brighter_fatter is None else steps.brighter_fatter.method
+    return {
+        "crosstalk": steps.crosstalk is not None,
+        "linearizer": steps.linearize or steps.gains_from_linearizer,
+        "cti": steps.correct_cti,
+        "gain_correction": steps.correct_gains,
+        "ptc": not (steps.bootstrap or steps.gains_from_linearizer),
+        "bias": steps.subtract_bias,
+        "dark": steps.subtract_dark,
+        "defects": steps.mask_defects,
+        "bfk": method is not None and method != "ASTIER23",
+        "electroBfDistortionMatrix": method == "ASTIER23",
+        "flat": steps.divide_by_flat,
+        "fringe": steps.subtract_fringe,
+    }
+
+
 def gains(layout: DetectorLayout, steps: IsrSteps, calibrations: Calibrations) -> dict[str, float]:
     """Gain (electron/adu) of every amplifier: 1 in bootstrap mode, else measured, else nominal."""
-    if steps.bootstrap and steps.apply_gains:
-        raise CalprodError("bootstrap mode knows no gains to apply", "turn apply_gains off")
+    if steps.bootstrap and (steps.apply_gains or steps.correct_gains):
+        raise CalprodError("bootstrap mode knows no gains to apply", "turn apply_gains and correct_gains off")
     if steps.bootstrap:
         return dict.fromkeys((amplifier.name for amplifier in layout.amplifiers), 1.0)
     if calibrations.responses is None:
@@ -71,12 +96,15 @@ def gains(layout: DetectorLayout, steps: IsrSteps, calibrations: Calibrations) -
 def read_noises(layout: DetectorLayout, steps: IsrSteps, calibrations: Calibrations) -> dict[str, float]:
     """Read noise of every amplifier (electron; adu in bootstrap mode, until the overscan has told it).
 
+    The linearizer, too, knows none.
+
     Notes
     -----
     Without an overscan a bootstrap exposure takes it from the header of the bias, else the nominal one.
     """
-    if not steps.bootstrap and calibrations.responses is not None:
-        return _in_order(layout, calibrations.responses.read_noises)
+    known = calibrations.responses if not steps.gains_from_linearizer else None
+    if not steps.bootstrap and known is not None:
+        return _in_order(layout, known.read_noises)
     if not steps.bootstrap:
         return {amplifier.name: amplifier.read_noise for amplifier in layout.amplifiers}
     if steps.serial_overscan is not None and has_overscan(layout):
@@ -126,7 +154,7 @@ def _check_image(name: str, calibration: CalibrationImage, layout: DetectorLayou
         )
     unit = steps.unit_of_calibrations
     own = calibration.metadata.get("LSST ISR UNITS", unit)
-    if name != "flat" and own != unit:
+    if name not in ("flat", "fringe") and own != unit:
         raise CalprodError(f"the {name} is in {own}, the exposure in {unit}", f"make the {name} again")
 
 

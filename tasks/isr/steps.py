@@ -5,14 +5,23 @@ from typing import Any, Literal
 
 from infra.instruments.layout import DetectorLayout
 from tasks.isr.amp_offset import PTC_AMP_OFFSET, AmpOffsetSettings
+from tasks.isr.brighter_fatter import BrighterFatterSettings
+from tasks.isr.calibrations import CALIBRATION_NAMES
 from tasks.isr.crosstalk import LATISS_MASKING, SOURCE_MASKING, CrosstalkMasking
 from tasks.isr.dithering import DitherMode
 from tasks.isr.overscan import LATISS_PARALLEL, PARALLEL, SERIAL, OverscanSettings
+from tasks.isr.purposes import LEVEL_FROM_OVERSCAN, Order, Purpose, words_for
 
-__all__ = ["CAMERA_STATE", "CrosstalkSteps", "IsrSteps", "Order", "Purpose", "has_overscan", "steps_for"]
-
-type Order = Literal["modern", "2024-04"]
-"""Order of the corrections: that of Rubin's IsrTaskLSST, or of the IsrTask of 2024-04, all in adu."""
+__all__ = [
+    "CAMERA_STATE",
+    "CrosstalkSteps",
+    "IsrSteps",
+    "Order",
+    "Purpose",
+    "brighter_fatter_of",
+    "has_overscan",
+    "steps_for",
+]
 
 CAMERA_STATE = ("SEQNAME", "SEQFILE", "SEQCKSUM", "ODP", "AP0_RC", "TEMP_SET")
 """Cards in which an exposure and its calibrations should agree (Rubin obs_lsst): sequencer, electronics."""
@@ -51,6 +60,10 @@ class IsrSteps:
     """Saturation level (adu) of all amplifiers, instead of turnoff or camera model."""
     suspect_level: float | None = None
     """Level (adu) from which pixels are SUSPECT."""
+    gains_from_linearizer: bool = False
+    """Take gains and turnoffs from the linearizer, since the curve is yet to be made."""
+    correct_gains: bool = False
+    """Multiply the gains by what flats have shown them to be off."""
     apply_gains: bool = True
     """Go to electrons."""
     crosstalk: CrosstalkSteps | None = None
@@ -59,6 +72,10 @@ class IsrSteps:
     """Parallel overscan."""
     linearize: bool = False
     """Straighten the response of each amplifier."""
+    correct_cti: bool = False
+    """Give back charge that came late out of the serial register."""
+    cti_statistics: bool = False
+    """Record what tells charge transfer inefficiency."""
     subtract_bias: bool = False
     """Subtract the combined bias."""
     subtract_dark: bool = False
@@ -69,10 +86,14 @@ class IsrSteps:
     """Flag UNMASKEDNAN."""
     widen_trails: bool = False
     """Flag what bled out of saturated trails."""
+    brighter_fatter: BrighterFatterSettings | None = None
+    """Put charge back that the brighter-fatter effect has moved."""
     make_variance: bool = True
     """Make the variance plane; without it the plane is NaN throughout and takes no memory."""
     divide_by_flat: bool = False
     """Divide by the combined flat."""
+    subtract_fringe: bool = False
+    """Subtract the fringe frame, scaled to the fringes of the exposure."""
     fill_bad_regions: bool = False
     """Give BAD pixels the median of the others."""
     interpolate: bool = False
@@ -83,7 +104,7 @@ class IsrSteps:
     """Subtract them, too."""
     make_statistics: bool = True
     """Record level, scatter and flags of each amplifier."""
-    optional: frozenset[str] = frozenset({"crosstalk", "linearizer", "ptc", "defects"})
+    optional: frozenset[str] = frozenset(CALIBRATION_NAMES) - {"bias", "dark", "flat"}
     """Calibrations that are applied where there is one; a chain that lacks any other is refused."""
     camera_state: tuple[str, ...] = CAMERA_STATE
     """Cards in which the exposure is compared with its calibrations."""
@@ -94,6 +115,11 @@ class IsrSteps:
     def unit_of_calibrations(self) -> Literal["adu", "electron"]:
         """Unit of the image when bias and dark are subtracted."""
         return "electron" if self.apply_gains and self.order == "modern" else "adu"
+
+
+def brighter_fatter_of(instrument: str) -> BrighterFatterSettings:
+    """Return how a camera corrects the brighter-fatter effect (Rubin obs_lsst)."""
+    return BrighterFatterSettings("ASTIER23" if instrument == "LSSTCam" else "COULTON18")
 
 
 def has_overscan(layout: DetectorLayout) -> bool:
@@ -108,94 +134,27 @@ def has_overscan(layout: DetectorLayout) -> bool:
     return all(amplifier.serial_overscan_box.width > left_out for amplifier in layout.amplifiers)
 
 
-type Purpose = Literal[
-    "biasBootstrap",
-    "darkBootstrap",
-    "flatBootstrap",
-    "linearizerPtc",
-    "ptc",
-    "crosstalk",
-    "bias",
-    "dark",
-    "flat",
-    "verifyBias",
-    "verifyDark",
-    "verifyFlat",
-    "verifyDefects",
-    "verifyPtc",
-    "verifyLinearizer",
-    "verifyCrosstalk",
-]
-"""What the corrected exposures are for."""
-
 _WORDS: dict[str, dict[str, Any]] = {
     "bootstrap": {"bootstrap": True, "apply_gains": False},
     "gains": {"apply_gains": True},
     "saturation": {"mask_saturation": True},
     "crosstalk": {"crosstalk": CrosstalkSteps()},
     "linearity": {"linearize": True},
+    "linearizer-gains": {"gains_from_linearizer": True},
+    "gain-correction": {"correct_gains": True},
+    "cti": {"correct_cti": True},
+    "cti-statistics": {"cti_statistics": True},
+    "bf": {"brighter_fatter": BrighterFatterSettings()},
     "bias": {"subtract_bias": True},
     "dark": {"subtract_dark": True},
     "defects": {"mask_defects": True},
+    "trails": {"widen_trails": True},
     "flat": {"divide_by_flat": True},
+    "fringe": {"subtract_fringe": True},
+    "interpolation": {"interpolate": True},
     "offsets": {"amp_offset": PTC_AMP_OFFSET},
 }
-"""What each word of the tables below turns on."""
-
-# Always on: dithering, overscan, assembly, NaN, variance; and gains, but for "bootstrap".
-_MODERN: dict[Purpose, str] = {
-    # Rubin's darkBootstrap lacks the bias, since its configuration assigns it to a local variable; the bias
-    # would stay in the dark and make defects of the bias defects of the dark, so here it is subtracted.
-    # The bootstrap frames flag saturation, from which the defects take the saturated columns.
-    "biasBootstrap": "bootstrap saturation crosstalk",
-    "darkBootstrap": "bootstrap saturation crosstalk bias",
-    "flatBootstrap": "bootstrap saturation crosstalk bias dark",
-    # The curves find their own turnoff, so nothing is flagged as saturated before.
-    "linearizerPtc": "bootstrap crosstalk defects",
-    "ptc": "bootstrap crosstalk linearity defects offsets",
-    "crosstalk": "saturation",
-    # What is saturated without light belongs in the bias; stacks of darks and flats exclude SAT.
-    "bias": "crosstalk linearity",
-    "dark": "saturation crosstalk linearity bias defects",
-    "flat": "saturation crosstalk linearity bias dark",
-    # Rubin interpolates before a bias or a flat is verified. The statistics here leave out what is flagged;
-    # interpolation would give a plausible value to what is not a number, and hide it.
-    "verifyBias": "crosstalk linearity bias defects",
-    "verifyDark": "saturation crosstalk linearity bias dark defects",
-    "verifyFlat": "saturation crosstalk linearity bias dark flat defects",
-    "verifyDefects": "saturation crosstalk linearity bias dark flat defects",
-    "verifyPtc": "bootstrap crosstalk linearity defects offsets",
-    # What science frames flag as saturated, a linearizer need not put right.
-    "verifyLinearizer": "bootstrap saturation crosstalk linearity defects",
-    "verifyCrosstalk": "saturation crosstalk",
-}
-"""Rubin's cp_pipe and cp_verify with IsrTaskLSST (2026): corrections of each purpose."""
-
-_LEGACY: dict[Purpose, str] = {
-    # For the defects there are a dark and a flat of their own, made without defects.
-    "biasBootstrap": "",
-    "darkBootstrap": "saturation crosstalk bias",
-    "flatBootstrap": "saturation crosstalk bias dark",
-    "linearizerPtc": "bias dark defects",
-    "ptc": "bias dark defects",
-    "crosstalk": "saturation bias dark defects",
-    "bias": "",
-    "dark": "saturation crosstalk bias defects",
-    "flat": "saturation crosstalk bias dark",
-    "verifyBias": "gains bias defects",
-    "verifyDark": "gains saturation crosstalk bias dark defects",
-    "verifyFlat": "gains saturation crosstalk bias dark flat defects",
-    "verifyDefects": "gains saturation crosstalk bias dark flat defects",
-    "verifyPtc": "bias dark defects",
-    "verifyLinearizer": "saturation linearity bias dark defects",
-    "verifyCrosstalk": "gains saturation crosstalk bias dark defects",
-}
-"""The same in 2024-04 with IsrTask: gains only, and last, where residuals are measured in electrons."""
-
-_LEVEL_FROM_OVERSCAN: frozenset[Purpose] = frozenset(
-    {"linearizerPtc", "ptc", "crosstalk", "verifyPtc", "verifyLinearizer", "verifyCrosstalk"}
-)
-"""Chains that rely on the overscan alone for the zero level: without one they subtract a bias if given."""
+"""What each word of the tables of `tasks.isr.purposes` turns on."""
 
 
 def steps_for(
@@ -215,9 +174,8 @@ def steps_for(
     order
         Order of the corrections, and with it which are made.
     """
-    words = (_MODERN if order == "modern" else _LEGACY)[purpose].split()
     changes: dict[str, Any] = {}
-    for word in words:
+    for word in words_for(purpose, instrument, order):
         changes |= _WORDS[word]
     verify, latiss = purpose.startswith("verify"), instrument == "LATISS"
     steps = IsrSteps(
@@ -228,6 +186,8 @@ def steps_for(
         make_statistics=verify,
     )
     steps = replace(steps, **{"apply_gains": order == "modern"} | changes)
+    if steps.brighter_fatter is not None and purpose != "verifyBfk":
+        steps = replace(steps, brighter_fatter=brighter_fatter_of(instrument))
     if steps.crosstalk is not None:
         # The flag, too, is made where something reads it.
         masking = (LATISS_MASKING if latiss else SOURCE_MASKING) if verify else None
@@ -239,6 +199,6 @@ def steps_for(
 def _without_overscan(steps: IsrSteps, purpose: Purpose) -> IsrSteps:
     """Chain of a camera whose level only a bias can tell."""
     steps = replace(steps, serial_overscan=None, parallel_overscan=None)
-    if purpose not in _LEVEL_FROM_OVERSCAN or steps.subtract_bias:
+    if purpose not in LEVEL_FROM_OVERSCAN or steps.subtract_bias:
         return steps
     return replace(steps, subtract_bias=True, optional=steps.optional | {"bias"})

@@ -65,6 +65,22 @@ class Work:
         """Return the unit of the image in adu⁻¹: the gain once in electrons, 1 before."""
         return self.gains[amplifier.name] if self.unit == "electron" else 1.0
 
+    def readout_order[T: np.generic](
+        self, amplifier: AmplifierLayout, plane: npt.NDArray[T]
+    ) -> npt.NDArray[T]:
+        """Return pixels of an amplifier with the first one read out at [0, 0], a view."""
+        corner = amplifier.readout_corner
+        return plane[:: -1 if corner.startswith("U") else 1, :: -1 if corner.endswith("R") else 1]
+
+    def as_read(self, amplifier: AmplifierLayout) -> npt.NDArray[np.float32]:
+        """Return all pixels of a segment with the first one read out at [0, 0], a view."""
+        return self.readout_order(amplifier, self.pixels(amplifier))
+
+    def prescan(self, amplifier: AmplifierLayout) -> int:
+        """Return the number of columns that are read out before the data."""
+        raw, data = amplifier.raw_box, amplifier.data_box
+        return raw.x1 - data.x1 if amplifier.readout_corner.endswith("R") else data.x0 - raw.x0
+
     def within_data[T: np.generic](self, amplifier: AmplifierLayout, plane: npt.NDArray[T]) -> npt.NDArray[T]:
         """Return what lies over the data pixels, of a plane over all pixels of an amplifier, a view."""
         return plane[_within(amplifier, amplifier.data_box)] if amplifier.name in self.segments else plane

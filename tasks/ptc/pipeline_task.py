@@ -57,6 +57,7 @@ class PtcConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     raws = raws_input("Pairs of flats at many levels, of one filter.")
     crosstalk = optional_table("crosstalk", "Crosstalk to correct for.")
     linearizer = optional_table("linearizer", "Non-linearity to correct for.")
+    cti = optional_table("cti", "Charge transfer inefficiency to correct for.")
     defects = optional_table("defects", "Defects to mask.")
     bias = optional_calibration("biasBootstrap", "Bias (adu) to subtract, for a camera without overscan.")
     dark = optional_calibration("dark", "Dark (adu/s) to subtract, in the order of 2024-04.")
@@ -68,6 +69,8 @@ class PtcConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
             del self.summary
         if config.isr.order != "2024-04":
             del self.dark
+        if not config.isr.may_apply("cti"):
+            del self.cti
 
 
 class PtcConfig(PipelineTaskConfig, SequenceConfig, SolveConfig, pipelineConnections=PtcConnections):
@@ -169,6 +172,7 @@ class VerifyPtcConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     ptc = table_prerequisite("ptc", "The curve under test.")
     crosstalk = optional_table("crosstalk", "Crosstalk to correct for.")
     linearizer = optional_table("linearizer", "Non-linearity to correct for.")
+    cti = optional_table("cti", "Charge transfer inefficiency to correct for.")
     defects = optional_table("defects", "Defects to mask.")
     bias = optional_calibration("biasBootstrap", "Bias (adu) to subtract, for a camera without overscan.")
     dark = optional_calibration("dark", "Dark (adu/s) to subtract, in the order of 2024-04.")
@@ -177,6 +181,8 @@ class VerifyPtcConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     def __init__(self, *, config: "VerifyPtcConfig") -> None:
         if config.isr.order != "2024-04":
             del self.dark
+        if not config.isr.may_apply("cti"):
+            del self.cti
 
 
 class VerifyPtcConfig(

@@ -7,6 +7,7 @@ from lsst.pex.config import FieldValidationError
 
 from infra.instruments import camera
 from infra.instruments.layout import SegmentModel
+from tasks.isr.calibrations import CALIBRATION_NAMES
 from tasks.isr.config import IsrConfig
 from tasks.isr.crosstalk import LATISS_MASKING, SOURCE_MASKING
 from tasks.isr.order import ORDERS
@@ -33,6 +34,16 @@ TABLE = {
     "verifyPtc": (1, 1, 0, 1, 0, 0, 1, 0),
     "verifyLinearizer": (1, 1, 0, 1, 0, 0, 1, 0),
     "verifyCrosstalk": (0, 1, 1, 0, 0, 0, 0, 0),
+    "cti": (0, 0, 1, 1, 0, 0, 1, 0),
+    "verifyCti": (0, 0, 1, 1, 0, 0, 1, 0),
+    "verifyBfk": (1, 1, 0, 1, 0, 0, 1, 0),
+    "spectroFlat": (0, 1, 1, 1, 1, 1, 0, 0),
+    "gain_correction": (0, 1, 1, 1, 1, 1, 1, 0),
+    "fringe": (0, 1, 1, 1, 1, 1, 0, 1),
+    "verifyFringe": (0, 1, 1, 1, 1, 1, 1, 1),
+    "sky": (0, 1, 1, 1, 1, 1, 1, 1),
+    "verifySky": (0, 1, 1, 1, 1, 1, 1, 1),
+    "science": (0, 1, 1, 1, 1, 1, 1, 1),
 }
 LEGACY = {
     "bias": (0, 0, 0, 0, 0, 0, 0, 0),
@@ -134,7 +145,7 @@ def test_a_configuration_turns_corrections_on_and_off():
     assert (steps.linearize, steps.mask_defects, steps.interpolate) == (True, False, True)
     assert steps.subtract_amp_offset
     assert steps.amp_offset.largest == 5.0
-    assert steps.optional == {"crosstalk", "ptc", "defects"}
+    assert steps.optional == set(CALIBRATION_NAMES) - {"linearizer", "bias", "dark", "flat"}
     assert (steps.strict, steps.camera_state) == (True, CAMERA_STATE)
     assert (steps.dithering, steps.parallel_overscan) == (None, None)
 
