@@ -16,10 +16,15 @@ from tasks.combine.connections import (
 from tasks.combine.pipeline_task import CombineConfig, CombineTask, Exposures
 from tasks.flat import verify
 from tasks.flat.algorithm import combine_flat_bootstraps, combine_flats
+from tasks.flat.run.colours_task import FlatColoursTask
+from tasks.flat.run.combine_task import FlatScaledTask
+from tasks.flat.run.gradient_tasks import FlatApplyTask, FlatGradientTask
+from tasks.flat.run.levels_tasks import FlatMeasureTask, FlatNormalizeTask
 from tasks.isr.steps import Purpose
 from tasks.verification.pipeline_task import Room, VerificationConfig, VerificationTask
 
-__all__ = ["FlatBootstrapTask", "FlatTask", "VerifyFlatTask"]
+__all__ = ["FlatApplyTask", "FlatBootstrapTask", "FlatColoursTask", "FlatGradientTask", "FlatMeasureTask"]
+__all__ += ["FlatNormalizeTask", "FlatScaledTask", "FlatTask", "VerifyFlatTask"]
 
 _DIMENSIONS = ("instrument", "detector", "physical_filter")
 
@@ -33,7 +38,15 @@ class FlatConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     crosstalk = optional_table("crosstalk", "Crosstalk to subtract.")
     linearizer = optional_table("linearizer", "Linearizer to straighten the response with.")
     ptc = optional_table("ptc", "Photon transfer curve with gains and read noises.")
+    cti = optional_table("cti", "Charge transfer inefficiency to correct for, in cameras of many chips.")
+    bfk = optional_table("bfk", "Brighter-fatter kernel to correct with, in cameras of one chip.")
     output = calibration_output("flat", "Combined flat (dimensionless, about 1).", per_filter=True)
+
+    def __init__(self, *, config: "FlatConfig") -> None:
+        if not config.isr.may_apply("cti"):
+            del self.cti
+        if not config.isr.may_apply("bfk"):
+            del self.bfk
 
 
 class FlatConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=FlatConnections):
@@ -91,8 +104,16 @@ class VerifyFlatConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     linearizer = optional_table("linearizer", "Linearizer to straighten the response with.")
     ptc = optional_table("ptc", "Photon transfer curve with gains and read noises.")
     defects = optional_table("defects", "Defects to flag.")
+    cti = optional_table("cti", "Charge transfer inefficiency to correct for, in cameras of many chips.")
+    bfk = optional_table("bfk", "Brighter-fatter kernel to correct with, in cameras of one chip.")
     statistics = statistics_output("verifyFlatStatistics", per_filter=True)
     residuals = residuals_output("verifyFlatResiduals", per_filter=True)
+
+    def __init__(self, *, config: "VerifyFlatConfig") -> None:
+        if not config.isr.may_apply("cti"):
+            del self.cti
+        if not config.isr.may_apply("bfk"):
+            del self.bfk
 
 
 class VerifyFlatConfig(PipelineTaskConfig, VerificationConfig, pipelineConnections=VerifyFlatConnections):

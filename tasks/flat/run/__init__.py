@@ -1,0 +1,1 @@
+"""The PipelineTasks of flats of many detectors."""
