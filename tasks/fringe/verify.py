@@ -21,8 +21,9 @@ alone. Statistics of an exposure, for the detector:
     Amplitude left over in one half of the detector (every other square of a chess board) less that in the
     other half, over SKY_LEVEL. The amplitude left over in the whole is 0 by the fit and says nothing.
 
-Of the fringe frame itself: ``MEAN``, ``PATTERN_NOISE`` and ``BAD_FRACTION`` of each amplifier and, for the
-detector, ``PATTERN_RMS``, the standard deviation of its structure in units of the sky.
+Of the fringe frame itself, in units of the sky: ``PATTERN_MEAN``, ``PATTERN_NOISE`` (the standard error of a
+pixel) and ``BAD_FRACTION`` of each amplifier. For the detector ``PATTERN_MEAN``; ``PATTERN_RMS``, the standard
+deviation of its structure; ``PATTERN_SIGNIFICANCE``, the square of that over its standard error.
 """
 
 import math
@@ -162,16 +163,19 @@ def product_statistics(
         good = usable_pixels(image, mask)
         variance = calibration.variance[pixels][good]
         amplifiers[amplifier.name] = {
-            "MEAN": clipped_statistics_of_amplifier(image, mask).mean,
+            "PATTERN_MEAN": clipped_statistics_of_amplifier(image, mask).mean,
             "PATTERN_NOISE": math.sqrt(float(np.median(variance))) if variance.size else math.nan,
             "BAD_FRACTION": float(np.mean((mask & np.uint16(MaskPlane.BAD)) != 0)),
         }
     usable = usable_pixels(calibration.image, calibration.mask)
     try:
-        rms = structure_left(calibration.image, calibration.image, 0.0, usable, settings).before
+        found = structure_left(calibration.image, calibration.image, 0.0, usable, settings)
+        rms, significance = found.before, found.significance
     except CalprodError:
-        rms = math.nan
-    return ProductMeasurement(amplifiers, {"PATTERN_RMS": rms})
+        rms = significance = math.nan
+    mean = clipped_statistics_of_amplifier(calibration.image, calibration.mask).mean
+    detector = {"PATTERN_MEAN": mean, "PATTERN_RMS": rms, "PATTERN_SIGNIFICANCE": significance}
+    return ProductMeasurement(amplifiers, detector)
 
 
 def _unevenness(

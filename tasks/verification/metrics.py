@@ -58,6 +58,8 @@ AMPLIFIER_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
         "bias": (*_COMMON, *_CLEANED, _of("corner_mean", "AMP_CORNER")),
         "dark": (*_COMMON, *_CLEANED, _of("current", "DARK_CURRENT")),
         "flat": _COMMON,
+        "fringe": (_of("noise", "NOISE"), _ratio("noise_ratio", "NOISE", "EXPECTED_NOISE")),
+        "sky": (_of("noise", "NOISE"), _ratio("noise_ratio", "NOISE", "EXPECTED_NOISE")),
         "defects": (
             _of("outliers", "STAT_OUTLIERS"),
             _of("excess_outliers", "EXCESS_OUTLIERS"),
@@ -68,7 +70,24 @@ AMPLIFIER_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
 """Metrics of each amplifier of each exposure, by calibration."""
 
 DETECTOR_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
-    {"flat": (_of("detector_mean", "MEAN"), _ratio("detector_scatter", "SCATTER", "MEAN"))}
+    {
+        "flat": (_of("detector_mean", "MEAN"), _ratio("detector_scatter", "SCATTER", "MEAN")),
+        "fringe": (
+            _of("amplitude", "FRINGE_AMPLITUDE"),
+            _of("sky_level", "SKY_LEVEL"),
+            _of("amplitude_ratio", "AMPLITUDE_RATIO"),
+            _of("before", "FRINGE_BEFORE"),
+            _of("residual", "FRINGE_RESIDUAL"),
+            _of("correlation", "FRINGE_CORRELATION"),
+            _of("unevenness", "UNEVENNESS"),
+        ),
+        "sky": (
+            _of("scale", "SKY_SCALE"),
+            _of("residual", "SKY_RESIDUAL"),
+            _of("before", "SKY_BEFORE"),
+            _of("level_residual", "LEVEL_RESIDUAL"),
+        ),
+    }
 )
 """Metrics of each detector of each exposure, by calibration."""
 
@@ -116,6 +135,12 @@ PRODUCT_DETECTOR_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
             _of("scale", "SCALE"),
         ),
         "defects": (_of("detector_fraction", "FRACTION"), _of("completeness", "COMPLETENESS")),
+        "fringe": (
+            _of("pattern_rms", "PATTERN_RMS"),
+            _of("pattern_mean", "PATTERN_MEAN"),
+            _of("pattern_significance", "PATTERN_SIGNIFICANCE"),
+        ),
+        "sky": (_of("level", "LEVEL"), _of("roughness", "ROUGHNESS")),
     }
 )
 """Metrics of the calibration itself for a whole detector, by calibration."""

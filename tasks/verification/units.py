@@ -43,6 +43,12 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "STDEV": "electron",
         "MIN": "electron",
         "MAX": "electron",
+        # fringes and sky
+        "FRINGE_AMPLITUDE": "electron",
+        "FRINGE_AMPLITUDE_ERROR": "electron",
+        "SKY_LEVEL": "electron",
+        "SKY_SCALE": "electron",
+        "PIXEL_NOISE": "electron",
         # linearity
         "RESIDUAL_LEVEL": "adu",
     }

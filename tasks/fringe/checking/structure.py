@@ -44,6 +44,8 @@ class Structure:
     """Of the structure before with the pattern; NaN where either has no significant structure."""
     pixel_noise: float
     """Standard deviation of a pixel about its block (unit of the image)."""
+    significance: float
+    """Variance of the structure before over its standard error."""
 
 
 def halves_of(image: npt.NDArray[np.float32], usable: BoolArray, settings: SurfaceSettings) -> Halves:
@@ -118,16 +120,21 @@ def structure_left(
     variance, of_pattern = before[0] * before[1], shape[0] * shape[1]
     common = float(np.mean(before[0] * shape[1] + before[1] * shape[0])) / 2.0 if used.any() else math.nan
     correlation = math.nan
-    if _is_significant(variance) and _is_significant(of_pattern):
+    if min(_significance(variance), _significance(of_pattern)) > _SIGNIFICANT:
         correlation = common / math.sqrt(float(variance.mean()) * float(of_pattern.mean()))
-    return Structure(_root(variance), _root(after[0] * after[1]), correlation, left.pixel_noise)
+    return Structure(
+        before=_root(variance),
+        after=_root(after[0] * after[1]),
+        correlation=correlation,
+        pixel_noise=left.pixel_noise,
+        significance=_significance(variance),
+    )
 
 
-def _is_significant(products: FloatArray) -> bool:
-    """Tell whether the mean is far above its standard error."""
-    if products.size < 2:
-        return False
-    return float(products.mean()) > _SIGNIFICANT * float(products.std()) / math.sqrt(products.size)
+def _significance(products: FloatArray) -> float:
+    """Mean over its standard error; NaN where there is none."""
+    scatter = float(products.std()) if products.size > 1 else 0.0
+    return float(products.mean()) * math.sqrt(products.size) / scatter if scatter > 0 else math.nan
 
 
 def _root(products: FloatArray) -> float:
