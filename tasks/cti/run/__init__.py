@@ -1,0 +1,1 @@
+"""What the tasks share: settings, streaming of raws, verification."""

@@ -1,0 +1,1 @@
+"""The CTI of a detector, and its table."""

@@ -1,0 +1,1 @@
+"""Deferred charge solved from overscans: extended edges, output amplifier, transfers, traps."""

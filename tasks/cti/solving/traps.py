@@ -1,0 +1,87 @@
+"""The charge that a trap takes, by the charge that passes: what other effects leave of the overscan."""
+
+import numpy as np
+
+from tasks.cti.solving.levels import AmplifierLevels
+from tasks.cti.solving.local_offset import LocalOffset, trail_model
+from tasks.cti.solving.settings import CtiSettings
+from tasks.cti.solving.transfers import GlobalCti
+from tasks.isr.cti import Trap
+
+__all__ = ["EMISSION_TIME", "TRAP_SIZE", "empty_trap", "measure_trap"]
+
+TRAP_SIZE = 20_000.0
+"""Size that is written for a measured trap (electron); its curve alone says what it takes (Rubin cp_pipe)."""
+
+EMISSION_TIME = 0.4
+"""Emission time where none could be measured (pixel; Rubin cp_pipe)."""
+
+_PADDING = 10
+"""Points of the straight line from no charge to the faintest flat (Rubin cp_pipe)."""
+
+_BEST_KNOWN = 0.25
+"""Relative error of a fitted emission time from which it is not used."""
+
+
+def empty_trap() -> Trap:
+    """Return a trap that takes nothing."""
+    return Trap("linear", 0.0, EMISSION_TIME, np.array([1.0]))
+
+
+def measure_trap(
+    levels: AmplifierLevels,
+    n_transfers: int,
+    offset: LocalOffset,
+    transfers: GlobalCti,
+    settings: CtiSettings,
+) -> tuple[Trap, str]:
+    """Trap of one amplifier.
+
+    Parameters
+    ----------
+    levels
+        Flats of the amplifier.
+    n_transfers
+        Transfers of the last data pixel.
+    offset, transfers
+        What is already known.
+    settings
+        Which columns and flats are used.
+
+    Returns
+    -------
+    trap, reason
+        A spline trap; or one that takes nothing, with the reason.
+
+    Notes
+    -----
+    Snyder et al. 2021; Rubin cp_pipe. The emission time is that of the fit of the transfers where it is well
+    known, elsewhere 0.4.
+    """
+    within = settings.trap_columns.within(levels.serial.shape[1])
+    with np.errstate(invalid="ignore"):
+        usable = (levels.signals < settings.trap_largest_signal) & (levels.signals <= levels.turnoff)
+        usable &= np.isfinite(levels.last_columns)
+    data = levels.serial[:, within.slice]
+    usable &= np.isfinite(data).all(axis=1)
+    if not usable.any() or within.n < 1:
+        return empty_trap(), "no flat below the turnoff has a usable overscan"
+    chosen = levels.between(usable)
+    cti = transfers.cti or 1e-18
+    expected = trail_model(
+        chosen.signals, within.numbers, n_transfers, cti, offset.drift_scale, offset.decay_time
+    )
+    charge = (1.0 - offset.drift_scale) * chosen.last_columns
+    captured = np.maximum(0.0, (data[usable] - expected).sum(axis=1))
+    order = np.argsort(charge, kind="stable")
+    charge, captured = charge[order], captured[order]
+    ramp = np.arange(_PADDING) / _PADDING
+    points = np.concatenate((ramp * charge[0], charge, ramp * captured[0], captured))
+    return Trap("spline", TRAP_SIZE, _emission_time(transfers), points), ""
+
+
+def _emission_time(transfers: GlobalCti) -> float:
+    """Fitted emission time if it is known, else the usual one."""
+    fitted, error = transfers.emission_time, transfers.emission_time_error
+    known = transfers.trap_size > 0 and np.isfinite(error) and error < _BEST_KNOWN * fitted
+    return float(fitted) if known and "emission time" not in transfers.at_bound else EMISSION_TIME
