@@ -22,8 +22,8 @@ alone. Statistics of an exposure, for the detector:
     other half, over SKY_LEVEL. The amplitude left over in the whole is 0 by the fit and says nothing.
 
 Of the fringe frame itself, in units of the sky: ``PATTERN_MEAN``, ``PATTERN_NOISE`` (the standard error of a
-pixel) and ``BAD_FRACTION`` of each amplifier. For the detector ``PATTERN_MEAN``; ``PATTERN_RMS``, the standard
-deviation of its structure; ``PATTERN_SIGNIFICANCE``, the square of that over its standard error.
+pixel) and ``BAD_FRACTION`` of each amplifier. For the detector ``PATTERN_MEAN``, ``PATTERN_RMS`` (standard
+deviation of its structure) and ``PATTERN_SIGNIFICANCE`` (the square of that over its standard error).
 """
 
 import math
