@@ -41,12 +41,13 @@ def transfer_inefficiently(charge: FloatArray, cti: float, axis: int) -> FloatAr
 
 
 def read_out_late(charge: FloatArray, settings: DeferredCharge) -> FloatArray:
-    """Return the charge of one segment as its output sees it, column by column.
+    """Return the charge of segments as their outputs see it, column by column.
 
     Parameters
     ----------
     charge
-        Charge (electron), the whole segment in readout order with empty prescan and overscans, [ny, nx].
+        Charge (electron), whole segments in readout order with empty prescan and overscans, shape
+        [ny, nx] or [n_amplifiers, ny, nx].
     settings
         Strengths of the effects.
 
@@ -56,19 +57,21 @@ def read_out_late(charge: FloatArray, settings: DeferredCharge) -> FloatArray:
     then the offset of the output amplifier, offset <- max(A q, offset exp(-1/tau)). Each row starts with an
     empty trap.
     """
-    shifted = transfer_inefficiently(charge, settings.parallel_cti, axis=0)
-    shifted = transfer_inefficiently(shifted, settings.serial_cti, axis=1)
+    shifted = transfer_inefficiently(charge, settings.parallel_cti, axis=-2)
+    shifted = transfer_inefficiently(shifted, settings.serial_cti, axis=-1)
     output = np.empty_like(shifted)
-    trapped, offset = np.zeros(charge.shape[0]), np.zeros(charge.shape[0])
+    trapped, offset = np.zeros(charge.shape[:-1]), np.zeros(charge.shape[:-1])
     released_fraction = 1.0 - np.exp(-1.0 / settings.trap_emission)
     decay = np.exp(-1.0 / settings.decay_time)
-    for column in range(charge.shape[1]):
-        packet = shifted[:, column]
+    for column in range(charge.shape[-1]):
+        # What was released behind one packet joins the next before the trap captures of it again.
+        released = released_fraction * trapped
+        trapped = trapped - released
+        packet = shifted[..., column] + released
         wanted = np.minimum(settings.trap_size, settings.trap_scale * packet)
         captured = np.clip(wanted, trapped, settings.trap_size) - trapped
-        released = released_fraction * trapped
-        packet = packet - captured + released
-        trapped = trapped + captured - released
+        packet = packet - captured
+        trapped = trapped + captured
         offset = np.maximum(settings.drift_scale * packet, offset * decay)
-        output[:, column] = packet + offset
+        output[..., column] = packet + offset
     return output

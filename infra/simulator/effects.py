@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.settings.base import SettingsModel
+from infra.simulator.optics import Fringes, Illumination
 
 __all__ = [
     "BiasStructure",
@@ -20,7 +21,6 @@ __all__ = [
     "Defects",
     "DeferredCharge",
     "Electronics",
-    "Illumination",
     "Nonlinearity",
     "RowDrift",
 ]
@@ -112,29 +112,6 @@ class CosmicRays(SettingsModel):
     """Mean length of a track (pixels), exponentially distributed."""
 
 
-class Illumination(SettingsModel):
-    """The flat-field lamp, the light's way to the sensor, and the response of the pixels."""
-
-    lamp_rate: dict[str, Positive] = Field(default_factory=dict)
-    """Signal at the centre (electron/s) by physical filter; see ``default_lamp_rate``."""
-    default_lamp_rate: Positive = 5000.0
-    """Signal at the centre (electron/s) for physical filters not listed."""
-    lamp_jitter: NonNegative = 0.003
-    """Fractional scatter of the lamp from exposure to exposure."""
-    vignetting: Fraction = 0.08
-    """Fraction of the light lost in the corners."""
-    gradient: float = 0.015
-    """Fractional change of the illumination from the left edge to the right."""
-    dust: Annotated[int, Field(ge=0)] = 7
-    """Number of dust shadows."""
-    dust_depth: Fraction = 0.03
-    """Mean depth of a dust shadow."""
-    pixel_response: NonNegative = 0.006
-    """Scatter of the pixels' response; a third of it differs from filter to filter."""
-    fringes: dict[str, NonNegative] = Field(default_factory=dict)
-    """Amplitude of the fringes by band, as a fraction of the light; bands not listed have none."""
-
-
 class BrighterFatter(SettingsModel):
     """Shift of pixel boundaries by the charge already collected."""
 
@@ -206,6 +183,8 @@ class CameraEffects(SettingsModel):
     """Tracks of particles."""
     illumination: Illumination = Illumination()
     """Lamp, optics and pixel response; always on."""
+    fringes: Fringes | None = None
+    """Fringes of the sky."""
     brighter_fatter: BrighterFatter | None = None
     """Shift of pixel boundaries."""
     nonlinearity: Nonlinearity | None = None

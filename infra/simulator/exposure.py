@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.instruments import camera
 from infra.simulator.brighter_fatter import move_boundaries
 from infra.simulator.cosmic_rays import draw_tracks
 from infra.simulator.deferred_charge import read_out_late
@@ -14,13 +13,15 @@ from infra.simulator.electronics import (
     draw_row_drift,
     first_exposure_stripes,
 )
-from infra.simulator.illumination import leak_pattern, response_to_light
+from infra.simulator.illumination import leak_pattern
+from infra.simulator.light import Light
 from infra.simulator.patterns import corner_distance
-from infra.simulator.random_streams import random_stream
+from infra.simulator.random_streams import detector_seed, random_stream
 from infra.simulator.scheduled import Conditions, ScheduledExposure
 from infra.simulator.sensor import SensorTruth
 from infra.simulator.specification import NightSpec
-from infra.simulator.spots import Spot, draw_spots, spot_image
+from infra.simulator.spots import Spot
+from infra.simulator.star_field import bleed
 
 __all__ = ["SimulatedCamera"]
 
@@ -41,40 +42,20 @@ class SimulatedCamera:
     def __init__(self, specification: NightSpec, sensor: SensorTruth) -> None:
         self.specification = specification
         self.sensor = sensor
-        self._filters = {item.name: item for item in camera(specification.instrument).filters}
-        self._flats: dict[tuple[str, float], FloatArray] = {}
+        self.light = Light(specification, sensor.layout, sensor.defects.response)
+        self._seed = detector_seed(specification.seed, sensor.layout.id)
 
     def flat(self, physical_filter: str, dust_shift: float = 0.0) -> FloatArray:
-        """Return the response to light in a filter, of mean 1, shape [ny, nx]."""
-        key = physical_filter, dust_shift
-        if key not in self._flats:
-            effects = self.specification.camera
-            self._flats[key] = response_to_light(
-                effects.illumination,
-                self._filters[physical_filter],
-                self.sensor.defects.response,
-                effects.seed,
-                dust_shift=dust_shift,
-            )
-        return self._flats[key]
+        """Return the response to the lamp in a filter, shape [ny, nx], relative to the lamp's level."""
+        return self.light.flat(physical_filter, dust_shift)
 
     def light_level(self, exposure: ScheduledExposure) -> float:
-        """Return the mean signal of the lamp in an exposure (electron), its scatter included."""
-        conditions, illumination = exposure.conditions, self.specification.camera.illumination
-        if conditions.lamp_level is not None:
-            return conditions.lamp_level
-        if conditions.type != "flat":
-            return 0.0
-        rate = illumination.lamp_rate.get(conditions.physical_filter, illumination.default_lamp_rate)
-        scatter = illumination.lamp_jitter * self._stream("lamp", exposure).standard_normal()
-        return float(rate * conditions.exposure_time * conditions.lamp_factor * (1.0 + scatter))
+        """Return the signal of the lamp in an exposure (electron), its scatter included."""
+        return self.light.lamp_level(exposure)
 
     def spots(self, exposure: ScheduledExposure) -> tuple[Spot, ...]:
-        """Return the sources seen in an exposure; none unless it is of an object."""
-        conditions = exposure.conditions
-        if conditions.type != "object" or conditions.spots is None:
-            return ()
-        return draw_spots(self._stream("spots", exposure), self.sensor.layout, conditions.spots)
+        """Return the spots seen in an exposure; none unless it is of an object."""
+        return self.light.spots(exposure)
 
     def expose(self, exposure: ScheduledExposure) -> NDArray[np.int32]:
         """Return the raw segments in readout order, by HDU, shape [n_amplifiers, naxis2, naxis1]."""
@@ -82,7 +63,7 @@ class SimulatedCamera:
         return digitise(self._read_out(segments, exposure))
 
     def _stream(self, purpose: str, exposure: ScheduledExposure) -> np.random.Generator:
-        return random_stream(self.specification.seed, purpose, exposure.exposure_id)
+        return random_stream(self._seed, purpose, exposure.exposure_id)
 
     def _collect(self, exposure: ScheduledExposure) -> FloatArray:
         """Charge in the pixels when the shutter has closed (electron), trimmed and assembled."""
@@ -96,6 +77,9 @@ class SimulatedCamera:
         if effects.cosmic_rays is not None:
             stream = self._stream("cosmic rays", exposure)
             charge += draw_tracks(stream, shape, conditions.dark_time, effects.cosmic_rays)
+        if conditions.stars is not None and conditions.stars.bleeding:
+            n_halves = shape[0] // self.sensor.layout.amplifiers[0].image_box.height
+            charge = bleed(charge, effects.electronics.full_well, n_halves)
         if effects.brighter_fatter is not None:
             charge = move_boundaries(charge, np.array(effects.brighter_fatter.a_matrix))
         return np.minimum(charge, effects.electronics.full_well)
@@ -110,11 +94,7 @@ class SimulatedCamera:
         doubling = effects.dark_current.doubling if effects.dark_current else 7.0
         warmth = 2.0 ** (conditions.temperature_rise / doubling)
         expected = self.sensor.dark_rate * (conditions.dark_time * warmth)
-        if level := self.light_level(exposure):
-            expected += level * self.flat(conditions.physical_filter, conditions.dust_shift)
-        if conditions.spots is not None and conditions.type == "object":
-            seen = spot_image(self.spots(exposure), self.sensor.layout, conditions.spots)
-            expected += seen * self.flat(conditions.physical_filter, conditions.dust_shift)
+        expected += self.light.expected(exposure)
         if conditions.leak:
             expected += conditions.leak * leak_pattern(shape) * self.sensor.defects.response
         if conditions.corner_glow:
@@ -136,7 +116,7 @@ class SimulatedCamera:
         """Signal at the converter (adu) for charge in segments (electron)."""
         effects, conditions, sensor = self.specification.camera, exposure.conditions, self.sensor
         if effects.deferred_charge is not None:
-            segments = np.stack([read_out_late(segment, effects.deferred_charge) for segment in segments])
+            segments = read_out_late(segments, effects.deferred_charge)
         gain = sensor.gain * self._factors(conditions.gain_factors)
         signal = segments / gain[:, np.newaxis, np.newaxis]
         if effects.nonlinearity is not None:

@@ -21,11 +21,22 @@ class PlantedInExposures(SettingsModel):
     """Name of the set."""
     index: Index | Annotated[tuple[Index, ...], Field(min_length=1)]
     """Place in the set, counted from 0, or a list of places."""
+    detector: Index | None = None
+    """The only detector concerned; all when null."""
 
     @property
     def indices(self) -> tuple[int, ...]:
         """Every place in the set that has the fault."""
         return (self.index,) if isinstance(self.index, int) else self.index
+
+    @property
+    def detectors(self) -> tuple[int, ...]:
+        """Detectors named; none when all are concerned."""
+        return () if self.detector is None else (self.detector,)
+
+    def is_in(self, set_name: str, index: int, detector: int) -> bool:
+        """Tell whether a detector's part of an exposure has the fault."""
+        return self.set == set_name and index in self.indices and detector in (self.detectors or (detector,))
 
 
 class Mislabelled(PlantedInExposures):
@@ -184,6 +195,29 @@ class DustMoved(PlantedInExposures):
     """Shift to the right, as a fraction of the detector's width."""
 
 
+class FringeShifted(PlantedInExposures):
+    """The fringes stand elsewhere than in the others, so that a fringe frame made of those is stale."""
+
+    fault: Literal["fringe-shifted"]
+    phase: float = 0.25
+    """Displacement, in the distance of the fringes; 0.25 leaves nothing in common with the others."""
+
+
+class SwappedDetector(PlantedInExposures):
+    """Two detectors have exchanged their pixels under right headers, as when cables are exchanged."""
+
+    fault: Literal["swapped-detector"]
+    detector: Index
+    """One of the two."""
+    other: Index
+    """The other one, a sensor of the same maker."""
+
+    @property
+    def detectors(self) -> tuple[int, ...]:
+        """Both detectors."""
+        return self.detector, self.other
+
+
 type Fault = Annotated[
     Mislabelled
     | OtherSequencer
@@ -201,7 +235,9 @@ type Fault = Annotated[
     | DeadAmplifier
     | NoisyAmplifier
     | GainStep
-    | DustMoved,
+    | DustMoved
+    | FringeShifted
+    | SwappedDetector,
     Field(discriminator="fault"),
 ]
 """A planted fault; ``fault`` tells which."""
@@ -209,6 +245,7 @@ type Fault = Annotated[
 FAULT_NAMES = (
     *("mislabelled", "other-sequencer", "wrong-temperature", "missing-state-key", "light-leak", "saturated"),
     *("lamp-drop", "pedestal-jump", "nan", "truncated", "wrong-exposure-time", "foreign", "first-exposure"),
-    *("dead-amplifier", "noisy-amplifier", "gain-step", "dust-moved"),
+    *("dead-amplifier", "noisy-amplifier", "gain-step", "dust-moved", "fringe-shifted"),
+    "swapped-detector",
 )
 """Every fault by name."""

@@ -18,6 +18,10 @@ def plant(exposure: ScheduledExposure, fault: models.Fault) -> ScheduledExposure
         lag = exposure.declared_dark_time - exposure.declared_time
         time = fault.header_time
         planted = dataclasses.replace(planted, declared_time=time, declared_dark_time=round(time + lag, 4))
+    elif isinstance(fault, models.SwappedDetector):
+        other = fault.other if exposure.detector.id == fault.detector else fault.detector
+        conditions = dataclasses.replace(exposure.conditions, pixels_of=other)
+        planted = dataclasses.replace(planted, conditions=conditions)
     else:
         planted = dataclasses.replace(planted, conditions=_change_conditions(exposure.conditions, fault))
     return planted
@@ -55,6 +59,7 @@ type _ConditionFault = (
     | models.NoisyAmplifier
     | models.GainStep
     | models.DustMoved
+    | models.FringeShifted
 )
 
 
@@ -97,6 +102,8 @@ def _change_conditions(conditions: Conditions, fault: _ConditionFault) -> Condit
             )
         case models.DustMoved():
             return change(conditions, dust_shift=fault.shift)
+        case models.FringeShifted():
+            return change(conditions, fringe_phase=fault.phase)
         case _:
             assert_never(fault)
 

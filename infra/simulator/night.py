@@ -7,11 +7,12 @@ from pathlib import Path
 from infra.files import write_atomically
 from infra.simulator.exposure import SimulatedCamera
 from infra.simulator.raw_file import raw_bytes
+from infra.simulator.recording import record_truth, write_truth
 from infra.simulator.schedule import schedule_night
 from infra.simulator.scheduled import ScheduledExposure
 from infra.simulator.sensor import draw_sensor
 from infra.simulator.specification import NightSpec
-from infra.simulator.truth import NightTruth, record_truth, write_truth
+from infra.simulator.truth import NightTruth
 
 __all__ = ["simulate_night"]
 
@@ -35,7 +36,7 @@ def simulate_night(
     full
         Whether segments have the real size instead of the reduced one.
     progress
-        Called after each exposure with the number of exposures written and their total.
+        Called after each raw with the number of raws written and their total.
     workers
         Number of threads.
 
@@ -45,20 +46,29 @@ def simulate_night(
         What was really done, and what the camera really is.
     """
     target = Path(directory)
-    detector = specification.detector_model
-    segment = detector.segment if full else specification.segment.segment(detector.segment)
-    camera = SimulatedCamera(specification, draw_sensor(detector, segment, specification.camera))
-    exposures = schedule_night(specification)
-    truth = record_truth(camera, exposures, target)
+    cameras = {
+        model.id: SimulatedCamera(
+            specification,
+            draw_sensor(
+                model,
+                model.segment if full else specification.segment.segment(model.segment),
+                specification.camera,
+            ),
+        )
+        for model in specification.detector_models
+    }
+    nights = [schedule_night(specification, number) for number in cameras]
+    truth = record_truth(cameras, nights, target)
     # The truth comes first, so that it is there as soon as there are raws, and with it the flats, which the
     # threads share.
-    write_truth(camera, truth)
+    write_truth(cameras, nights, truth)
 
     def take(exposure: ScheduledExposure) -> None:
-        write_atomically(target / exposure.file_name, raw_bytes(camera, exposure))
+        write_atomically(target / exposure.file_name, raw_bytes(cameras, exposure))
 
+    parts = [part for exposure in zip(*nights, strict=True) for part in exposure]
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        for done, _ in enumerate(pool.map(take, exposures), start=1):
+        for done, _ in enumerate(pool.map(take, parts), start=1):
             if progress is not None:
-                progress(done, len(exposures))
+                progress(done, len(parts))
     return truth

@@ -63,6 +63,27 @@ def ring_shadow(
     return np.asarray(1.0 - depth * disc)
 
 
-def fringe_pattern(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
-    """Return interference fringes, from -1 to 1: contours of a smoothly varying sensor thickness."""
-    return np.asarray(np.sin(2.0 * np.pi * 4.0 * smooth_field(rng, shape, order=4)))
+def fringe_pattern(
+    rng: np.random.Generator, shape: tuple[int, int], cycles: float = 4.0, phase: float = 0.0
+) -> FloatArray:
+    """Return interference fringes of mean 0: contours of a smoothly varying sensor thickness.
+
+    Parameters
+    ----------
+    rng
+        Source of the thickness.
+    shape
+        Shape (ny, nx).
+    cycles
+        Fringes to a change of the thickness by its standard deviation.
+    phase
+        Displacement of the fringes, in their distance: 0.25 makes a pattern that has nothing in common with
+        that of phase 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        Values from about -1 to 1, shape [ny, nx].
+    """
+    fringes = np.sin(2.0 * np.pi * (cycles * smooth_field(rng, shape, order=4) + phase))
+    return np.asarray(fringes - fringes.mean())

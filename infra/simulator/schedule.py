@@ -2,10 +2,11 @@
 
 import datetime
 
+from infra.instruments.geometry import DetectorModel
 from infra.simulator.faults import plant
 from infra.simulator.scheduled import Conditions, ScheduledExposure
-from infra.simulator.specification import NightSpec, SetSpec
-from infra.simulator.spots import Spots
+from infra.simulator.sets import SetSpec
+from infra.simulator.specification import NightSpec
 
 __all__ = ["schedule_night"]
 
@@ -19,8 +20,19 @@ _DARK_TIME_LAG = 0.0096
 """By how much the charge is collected longer than the shutter is open (s)."""
 
 
-def schedule_night(specification: NightSpec) -> tuple[ScheduledExposure, ...]:
-    """Return all exposures in the order taken, with the faults planted."""
+def schedule_night(specification: NightSpec, detector: int | None = None) -> tuple[ScheduledExposure, ...]:
+    """Return all exposures in the order taken, with the faults planted.
+
+    Parameters
+    ----------
+    specification
+        The night.
+    detector
+        Detector whose part of the exposures is meant; the night's first when None.
+    """
+    model = specification.detector_models[0]
+    if detector is not None:
+        model = next(one for one in specification.detector_models if one.id == detector)
     clock = datetime.datetime.combine(specification.day, specification.start)
     if specification.start < datetime.time(12):
         clock += datetime.timedelta(days=1)
@@ -30,9 +42,9 @@ def schedule_night(specification: NightSpec) -> tuple[ScheduledExposure, ...]:
         clock += datetime.timedelta(seconds=a_set.gap)
         group = _iso(clock - datetime.timedelta(milliseconds=86))
         for index, time in enumerate(a_set.times):
-            exposure = _clean_exposure(specification, a_set, index, time, seq_num, clock, group)
+            exposure = _clean_exposure(specification, model, a_set, index, time, seq_num, clock, group)
             for fault in specification.faults:
-                if fault.set == a_set.name and index in fault.indices:
+                if fault.is_in(a_set.name, index, model.id):
                     exposure = plant(exposure, fault)
             exposures.append(exposure)
             clock += datetime.timedelta(seconds=round(time + _READOUT + _OVERHEAD, 3))
@@ -42,6 +54,7 @@ def schedule_night(specification: NightSpec) -> tuple[ScheduledExposure, ...]:
 
 def _clean_exposure(
     specification: NightSpec,
+    detector: DetectorModel,
     a_set: SetSpec,
     index: int,
     time: float,
@@ -52,14 +65,17 @@ def _clean_exposure(
     """Return the exposure as it is without faults."""
     dark_time = round(time + _DARK_TIME_LAG, 4)
     artefact = a_set.first_exposure if index == 0 else None
+    physical_filter = specification.filter_of(a_set)
     return ScheduledExposure(
+        instrument=specification.instrument,
+        detector=detector,
         day_obs=specification.day_obs,
         seq_num=seq_num,
         set_name=a_set.name,
         index=index,
         count=len(a_set.times),
         declared_type=a_set.type,
-        declared_filter=a_set.filter,
+        declared_filter=physical_filter,
         declared_time=time,
         declared_dark_time=dark_time,
         state=a_set.state or specification.state,
@@ -68,14 +84,17 @@ def _clean_exposure(
         group=group,
         reason=a_set.reason,
         program=a_set.program or specification.program,
+        target=a_set.target,
         conditions=Conditions(
             type=a_set.type,
-            physical_filter=a_set.filter,
+            physical_filter=physical_filter,
             exposure_time=time,
             dark_time=dark_time,
             stripes=artefact.stripes if artefact else 0.0,
             corner_glow=artefact.corner_glow if artefact else 0.0,
-            spots=a_set.spots or Spots() if a_set.type == "object" else None,
+            spots=a_set.spots_seen,
+            sky=a_set.sky,
+            stars=a_set.stars,
         ),
     )
 

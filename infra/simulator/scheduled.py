@@ -3,11 +3,15 @@
 import datetime
 from dataclasses import dataclass, field
 
+from infra.instruments.geometry import DetectorModel
 from infra.simulator.fault_models import ObservationType
-from infra.simulator.specification import CameraState
+from infra.simulator.sets import CameraState
+from infra.simulator.sky import Sky, Stars
 from infra.simulator.spots import Spots
 
 __all__ = ["Conditions", "ScheduledExposure"]
+
+_CAMERA_CODES = {"LATISS": "AT", "LSSTComCam": "CC", "LSSTCam": "MC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,12 @@ class Conditions:
         Fraction of the file that is there.
     foreign
         Whether the file is of another camera.
-    spots
-        Sources seen in an object exposure.
+    spots, sky, stars
+        What is seen in an object exposure.
+    fringe_phase
+        Displacement of the fringes from where they should be, in their distance.
+    pixels_of
+        Detector whose pixels stand in the file, if not those of the one the header names.
     """
 
     type: ObservationType
@@ -72,14 +80,20 @@ class Conditions:
     kept_bytes: float = 1.0
     foreign: bool = False
     spots: Spots | None = None
+    sky: Sky | None = None
+    stars: Stars | None = None
+    fringe_phase: float = 0.0
+    pixels_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledExposure:
-    """One exposure of the night.
+    """One exposure of the night, as one detector takes it.
 
     Parameters
     ----------
+    instrument, detector
+        Camera and detector.
     day_obs, seq_num
         Observing day and sequence number.
     set_name, index, count
@@ -94,14 +108,16 @@ class ScheduledExposure:
         Begin (TAI).
     group
         GROUPID: begin of the set.
-    reason, program
-        REASON and PROGRAM.
+    reason, program, target
+        REASON, PROGRAM and OBJECT.
     conditions
         What was really done, which the header need not tell.
     faults
         Names of the faults planted.
     """
 
+    instrument: str
+    detector: DetectorModel
     day_obs: int
     seq_num: int
     set_name: str
@@ -117,6 +133,7 @@ class ScheduledExposure:
     group: str
     reason: str | None
     program: str | None
+    target: str | None
     conditions: Conditions
     faults: tuple[str, ...] = field(default=())
 
@@ -131,11 +148,21 @@ class ScheduledExposure:
         return self.begin + datetime.timedelta(seconds=round(self.conditions.dark_time, 3))
 
     @property
+    def camera_code(self) -> str:
+        """CAMCODE, such as "AT"."""
+        return _CAMERA_CODES[self.instrument]
+
+    @property
     def observation_id(self) -> str:
         """OBSID, such as "AT_O_20240318_000001"."""
-        return f"AT_O_{self.day_obs}_{self.seq_num:06d}"
+        return f"{self.camera_code}_O_{self.day_obs}_{self.seq_num:06d}"
+
+    @property
+    def raft_and_slot(self) -> tuple[str, str]:
+        """RAFTBAY and CCDSLOT."""
+        return ("R00", "S00") if self.instrument == "LATISS" else (self.detector.raft, self.detector.slot)
 
     @property
     def file_name(self) -> str:
         """Name of the raw file."""
-        return f"{self.observation_id}_R00_S00.fits"
+        return f"{self.observation_id}_{'_'.join(self.raft_and_slot)}.fits"

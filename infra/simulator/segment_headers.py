@@ -2,22 +2,29 @@
 
 import functools
 
+from infra.instruments import camera
+from infra.instruments.focal_plane import PIXEL_SIZE, RAFT_PITCH, detector_centre
 from infra.instruments.geometry import AmplifierModel, DetectorModel, SegmentModel
 from infra.simulator.fits_writing import Card, header_text
 
 __all__ = ["segment_headers"]
 
-_RAFT_OFFSET = (125.0, 89.0)
-_FOCAL_PLANE_OFFSET = (12825.0, 89.0)
-"""Where LATISS places its detector in the raft and focal-plane systems (pixels; parallel, serial)."""
+type _Offsets = tuple[tuple[float, float], tuple[float, float]]
+"""Origin of a detector in the raft's and in the focal plane's system (pixel; parallel, serial)."""
+
+_LATISS_OFFSETS = (125.0, 89.0), (12825.0, 89.0)
+_RAFT_CORNER = 6350.0
+"""Distance of the corner of a raft from its middle, along either axis (pixel)."""
 
 
 @functools.cache
-def segment_headers(detector: DetectorModel, segment: SegmentModel) -> tuple[str, ...]:
+def segment_headers(instrument: str, detector: DetectorModel, segment: SegmentModel) -> tuple[str, ...]:
     """Return the cards of every segment, in the order of the HDUs.
 
     Parameters
     ----------
+    instrument
+        Name of the camera.
     detector
         From the camera model.
     segment
@@ -26,6 +33,7 @@ def segment_headers(detector: DetectorModel, segment: SegmentModel) -> tuple[str
     columns = 1 + max(amplifier.column for amplifier in detector.amplifiers)
     rows = 1 + max(amplifier.row for amplifier in detector.amplifiers)
     size = columns * segment.data_width, rows * segment.data_height
+    offsets = _offsets(instrument, detector)
     return tuple(
         header_text(
             [
@@ -34,12 +42,23 @@ def segment_headers(detector: DetectorModel, segment: SegmentModel) -> tuple[str
                 Card("CCDSUM", "1 1"),
                 *_sections(amplifier, segment, size),
                 *_transformation(amplifier, segment, size[1]),
-                *_coordinate_systems(amplifier, segment, size[1]),
+                *_coordinate_systems(amplifier, segment, size[1], offsets),
                 *(Card("BSCALE", 1.0), Card("BZERO", 0.0), Card("INHERIT", True)),
             ]
         )
         for channel, amplifier in enumerate(detector.amplifiers, start=1)
     )
+
+
+def _offsets(instrument: str, detector: DetectorModel) -> _Offsets:
+    """Return where a camera places a detector in the raft's and in the focal plane's system."""
+    if instrument == "LATISS":
+        return _LATISS_OFFSETS
+    x, y = (round(middle / PIXEL_SIZE) for middle in detector_centre(camera(instrument), detector.id))
+    height, width = detector.layout().image_shape
+    focal_plane = y - height / 2.0, x - width / 2.0
+    raft_y, raft_x = ((int(digit) - 2) * RAFT_PITCH / PIXEL_SIZE for digit in detector.raft[1:3])
+    return (focal_plane[0] - raft_y + _RAFT_CORNER, focal_plane[1] - raft_x + _RAFT_CORNER), focal_plane
 
 
 def _sections(amplifier: AmplifierModel, segment: SegmentModel, size: tuple[int, int]) -> list[Card]:
@@ -73,7 +92,9 @@ def _transformation(amplifier: AmplifierModel, segment: SegmentModel, height: in
     ]
 
 
-def _coordinate_systems(amplifier: AmplifierModel, segment: SegmentModel, height: int) -> list[Card]:
+def _coordinate_systems(
+    amplifier: AmplifierModel, segment: SegmentModel, height: int, offsets: _Offsets
+) -> list[Card]:
     """Return the seven linear coordinate systems, of amplifier, detector, raft and focal plane."""
     serial_sign, parallel_sign = (-1.0 if amplifier.flip_x else 1.0), (-1.0 if amplifier.flip_y else 1.0)
     serial = _serial_origin(amplifier, segment)
@@ -82,8 +103,8 @@ def _coordinate_systems(amplifier: AmplifierModel, segment: SegmentModel, height
         float(segment.data_width + segment.prescan + 1) if amplifier.flip_x else float(-segment.prescan)
     )
     own_parallel = float(segment.data_height + 1) if amplifier.flip_y else 0.0
-    raft = parallel + _RAFT_OFFSET[0], serial + _RAFT_OFFSET[1]
-    focal_plane = parallel + _FOCAL_PLANE_OFFSET[0], serial + _FOCAL_PLANE_OFFSET[1]
+    raft = parallel + offsets[0][0], serial + offsets[0][1]
+    focal_plane = parallel + offsets[1][0], serial + offsets[1][1]
     crossed = [
         ("A", "AMPLIFIER", "Seg_X", "Seg_Y", (own_parallel, own_serial)),
         ("C", "CCD", "CCD_X", "CCD_Y", (parallel, serial)),

@@ -1,7 +1,7 @@
 """The specification of a simulated night: camera, sets of exposures, planted faults."""
 
 import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,12 +10,13 @@ from infra.instruments import CAMERAS, camera
 from infra.instruments.geometry import DetectorModel, SegmentModel
 from infra.settings.base import DayObs, SettingsModel, wrong_at
 from infra.simulator.effects import CameraEffects
-from infra.simulator.fault_models import Fault, Mislabelled, ObservationType
-from infra.simulator.spots import Spots
+from infra.simulator.fault_models import Fault, Mislabelled, SwappedDetector
+from infra.simulator.sets import CameraState, SetSpec
 
-__all__ = ["CameraState", "FirstExposureArtefact", "NightSpec", "SegmentSize", "SetSpec"]
+__all__ = ["NightSpec", "SegmentSize"]
 
-type Seconds = Annotated[float, Field(ge=0)]
+_NO_FILTER = {"LATISS": "empty~empty"}
+"""What a camera calls it when no filter is in the beam, where that is not "empty"."""
 
 
 class SegmentSize(SettingsModel):
@@ -47,89 +48,15 @@ class SegmentSize(SettingsModel):
         )
 
 
-class CameraState(SettingsModel):
-    """The state of the camera that calibrations depend on."""
-
-    sequencer: str = "FP_ITL_2s_ir2_v26_no_RG.seq"
-    """SEQNAME and SEQFILE."""
-    sequencer_checksum: str = "1477162166"
-    """SEQCKSUM."""
-    output_drain: float = 25.5
-    """ODP (V)."""
-    preamplifier_time: int = 14
-    """AP0_RC."""
-    temperature: float = -104.15
-    """TEMP_SET (deg C)."""
-
-
-class FirstExposureArtefact(SettingsModel):
-    """What the first exposure of a set shows and the others do not."""
-
-    stripes: Annotated[float, Field(ge=0)] = 12.0
-    """Amplitude of stripes along the rows at the first row read (adu); it decays with the row."""
-    corner_glow: Annotated[float, Field(ge=0)] = 150.0
-    """Extra signal in the lower left corner (electron)."""
-
-
-class SetSpec(SettingsModel):
-    """A set: exposures of one type and filter, taken one after another."""
-
-    name: str
-    """Name that faults refer to."""
-    type: ObservationType
-    """IMGTYPE."""
-    count: Annotated[int, Field(ge=1)] | None = None
-    """Number of exposures, all of ``exposure_time``."""
-    exposure_time: Seconds | None = None
-    """Exposure time (s); a bias needs none."""
-    exposure_times: Annotated[tuple[Seconds, ...], Field(min_length=1)] | None = None
-    """Exposure times (s) of a ramp, in the order taken, instead of count and exposure_time."""
-    repeat: Annotated[int, Field(ge=1)] = 1
-    """How often each time of a ramp is taken, in succession: 2 makes pairs."""
-    filter: str = "empty~empty"
-    """Physical filter."""
-    gap: Seconds = 120.0
-    """Pause before the set (s)."""
-    reason: str | None = None
-    """REASON."""
-    program: str | None = None
-    """PROGRAM; the night's when null."""
-    state: CameraState | None = None
-    """State of the camera; the night's when null."""
-    first_exposure: FirstExposureArtefact | None = None
-    """Artefact of the first exposure; none when null."""
-    spots: Spots | None = None
-    """Sources of a set of type object; those of the defaults when null."""
-
-    @model_validator(mode="after")
-    def _one_way_to_give_times(self) -> Self:
-        if (self.exposure_times is None) == (self.count is None):
-            raise ValueError("needs either count or exposure_times")
-        if self.exposure_times is not None and self.exposure_time is not None:
-            raise ValueError("has both exposure_time and exposure_times")
-        if self.type == "bias" and any(self.times):
-            raise ValueError("a bias has no exposure time")
-        if self.type != "bias" and not all(self.times):
-            raise ValueError(f"a {self.type} needs an exposure time above 0")
-        if self.spots is not None and self.type != "object":
-            raise ValueError(f"a {self.type} shows no spots; the type of such a set is object")
-        return self
-
-    @property
-    def times(self) -> tuple[float, ...]:
-        """Exposure time of each exposure (s)."""
-        if self.exposure_times is not None:
-            return tuple(time for time in self.exposure_times for _ in range(self.repeat))
-        return (self.exposure_time or 0.0,) * (self.count or 0)
-
-
 class NightSpec(SettingsModel):
-    """A simulated night of calibrations with one detector."""
+    """A simulated night of calibrations."""
 
     instrument: str = "LATISS"
     """Camera whose raws are written."""
     detector: int = 0
-    """Its detector."""
+    """Its detector, if there is but one."""
+    detectors: Annotated[tuple[int, ...], Field(min_length=1)] | Literal["all"] | None = None
+    """Its detectors, by number, or all of them; only ``detector`` when null."""
     day_obs: DayObs
     """Observing day, YYYYMMDD."""
     start: datetime.time = datetime.time(18, 30)
@@ -152,9 +79,22 @@ class NightSpec(SettingsModel):
     """Planted faults."""
 
     @property
+    def detector_models(self) -> tuple[DetectorModel, ...]:
+        """The detectors, from the camera model."""
+        model = camera(self.instrument)
+        if self.detectors == "all":
+            return model.detectors
+        numbers = (self.detector,) if self.detectors is None else self.detectors
+        return tuple(model.detector(number) for number in numbers)
+
+    @property
     def detector_model(self) -> DetectorModel:
-        """The detector, from the camera model."""
-        return camera(self.instrument).detector(self.detector)
+        """The first of the detectors."""
+        return self.detector_models[0]
+
+    def filter_of(self, a_set: SetSpec) -> str:
+        """Return the physical filter of a set."""
+        return a_set.filter or _NO_FILTER.get(self.instrument, "empty")
 
     @property
     def day(self) -> datetime.date:
@@ -163,16 +103,19 @@ class NightSpec(SettingsModel):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
+        key = "detector" if self.detectors is None else "detectors"
         try:
             model = camera(self.instrument)
-            amplifiers = {amplifier.name for amplifier in model.detector(self.detector).amplifiers}
+            detectors = self.detector_models
         except UsageError as error:
-            raise wrong_at(
-                ("detector" if self.instrument in CAMERAS else "instrument",), str(error)
-            ) from None
+            raise wrong_at((key if self.instrument in CAMERAS else "instrument",), str(error)) from None
+        if self.instrument not in CAMERAS:
+            raise wrong_at(("instrument",), f"expected one of {', '.join(CAMERAS)}; others write other raws")
+        if len({one.id for one in detectors}) < len(detectors):
+            raise wrong_at((key,), "expected every detector once")
         filters = {physical_filter.name for physical_filter in model.filters}
         self._check_sets(filters)
-        self._check_faults(filters, amplifiers)
+        self._check_faults(filters)
         return self
 
     def _check_sets(self, filters: set[str]) -> None:
@@ -183,14 +126,16 @@ class NightSpec(SettingsModel):
                     ("sets", place, "name"), f"expected a name that no other set has, not {a_set.name!r}"
                 )
             names.add(a_set.name)
-            if a_set.filter not in filters:
+            if a_set.filter is not None and a_set.filter not in filters:
                 message = f"expected a physical filter of {self.instrument}, not {a_set.filter!r}"
                 raise wrong_at(("sets", place, "filter"), message)
         if self.first_seq_num + sum(len(a_set.times) for a_set in self.sets) > 100000:
             raise wrong_at(("first_seq_num",), "expected sequence numbers up to 99999 for all exposures")
 
-    def _check_faults(self, filters: set[str], amplifiers: set[str]) -> None:
+    def _check_faults(self, filters: set[str]) -> None:
         lengths = {a_set.name: len(a_set.times) for a_set in self.sets}
+        detectors = {one.id: one for one in self.detector_models}
+        amplifiers = {amplifier.name for one in detectors.values() for amplifier in one.amplifiers}
         for place, fault in enumerate(self.faults):
             if fault.set not in lengths:
                 message = f"expected one of the sets {', '.join(lengths)}, not {fault.set!r}"
@@ -198,6 +143,9 @@ class NightSpec(SettingsModel):
             if max(fault.indices) >= lengths[fault.set]:
                 message = f"expected an index below {lengths[fault.set]}, the size of set {fault.set!r}"
                 raise wrong_at(("faults", place, "index"), message)
+            if unknown := [number for number in fault.detectors if number not in detectors]:
+                message = f"expected a detector of the night, not {unknown[0]}"
+                raise wrong_at(("faults", place, "detector"), message)
             if (name := getattr(fault, "amplifier", None)) is not None and name not in amplifiers:
                 raise wrong_at(
                     ("faults", place, "amplifier"), f"expected an amplifier such as C10, not {name!r}"
@@ -205,3 +153,11 @@ class NightSpec(SettingsModel):
             if isinstance(fault, Mislabelled) and fault.true_filter not in filters | {None}:
                 message = f"expected a physical filter of {self.instrument}, not {fault.true_filter!r}"
                 raise wrong_at(("faults", place, "true_filter"), message)
+            if isinstance(fault, SwappedDetector):
+                _check_swap(fault, detectors, place)
+
+
+def _check_swap(fault: SwappedDetector, detectors: dict[int, DetectorModel], place: int) -> None:
+    """Only two detectors of one maker can be exchanged: others have segments of another form."""
+    if fault.detector == fault.other or detectors[fault.detector].vendor != detectors[fault.other].vendor:
+        raise wrong_at(("faults", place, "other"), "expected another detector of the same maker")

@@ -1,6 +1,5 @@
 """The truth beside the raws: what was really done, and what the camera really is."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +8,19 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.errors import UsageError
-from infra.files import write_atomically
-from infra.simulator.exposure import SimulatedCamera
-from infra.simulator.scheduled import ScheduledExposure
+from infra.simulator.effects import CameraEffects
 
 __all__ = [
+    "TRUTH_DIRECTORY",
+    "TRUTH_FILE",
     "AmplifierTruth",
+    "DetectorTruth",
     "ExposureTruth",
+    "FrameTruth",
     "NightTruth",
     "PlantedFault",
     "SpotTruth",
     "load_truth",
-    "record_truth",
-    "write_truth",
 ]
 
 TRUTH_DIRECTORY = "truth"
@@ -62,6 +61,19 @@ class SpotTruth(_TruthModel):
     """Signal at its centre (electron)."""
 
 
+class FrameTruth(_TruthModel):
+    """One detector's part of an exposure."""
+
+    detector: int
+    """Detector number."""
+    file: str
+    """Name of the raw file, beside the truth directory."""
+    spots: tuple[SpotTruth, ...] = ()
+    """Spots seen."""
+    faults: tuple[str, ...] = ()
+    """Names of the faults planted in it."""
+
+
 class ExposureTruth(_TruthModel):
     """One exposure."""
 
@@ -69,8 +81,6 @@ class ExposureTruth(_TruthModel):
     """Exposure number."""
     observation_id: str
     """OBSID."""
-    file: str
-    """Name of the raw file, beside the truth directory."""
     set: str
     """Name of its set."""
     index: int
@@ -88,11 +98,37 @@ class ExposureTruth(_TruthModel):
     dark_time: float
     """True time during which dark current was collected (s)."""
     level: float
-    """Mean signal of the lamp (electron)."""
-    spots: tuple[SpotTruth, ...] = ()
-    """Sources of an object exposure."""
-    faults: tuple[str, ...]
-    """Names of the faults planted in it."""
+    """Signal of the lamp (electron): its mean on each detector, or in the middle of the focal plane where the
+    light over that is simulated."""
+    sky_level: float = 0.0
+    """Signal of the sky (electron), likewise."""
+    fringe_amplitude: float = 0.0
+    """Amplitude of the fringes as a fraction of the sky."""
+    pointing: tuple[float, float] = (0.0, 0.0)
+    """By how much the stars are displaced from the pointing of the set, in y and x (pixel)."""
+    fwhm: float = 0.0
+    """Width of the stars (pixel); 0 if there are none."""
+    frames: tuple[FrameTruth, ...]
+    """Each detector's part."""
+
+    @property
+    def file(self) -> str:
+        """Name of the raw file of the first detector."""
+        return self.frames[0].file
+
+    @property
+    def spots(self) -> tuple[SpotTruth, ...]:
+        """Spots seen by the first detector."""
+        return self.frames[0].spots
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Names of the faults planted, in whichever detector's part."""
+        return tuple(dict.fromkeys(fault for frame in self.frames for fault in frame.faults))
+
+    def frame(self, detector: int) -> FrameTruth:
+        """Return a detector's part."""
+        return next(one for one in self.frames if one.detector == detector)
 
 
 class PlantedFault(_TruthModel):
@@ -106,19 +142,30 @@ class PlantedFault(_TruthModel):
     """What the specification says of it."""
 
 
+class DetectorTruth(_TruthModel):
+    """One detector."""
+
+    detector: int
+    """Detector number."""
+    name: str
+    """Full name, such as R22_S11."""
+    image_shape: tuple[int, int]
+    """Shape (ny, nx) of the trimmed image."""
+    amplifiers: tuple[AmplifierTruth, ...]
+    """In the order of the raw's HDUs."""
+
+
 class NightTruth(_TruthModel):
     """The truth about a simulated night; images and tables stand in files beside it."""
 
     instrument: str
     """Camera."""
-    detector: int
-    """Detector number."""
     day_obs: int
     """Observing day."""
-    image_shape: tuple[int, int]
-    """Shape (ny, nx) of the trimmed detector."""
-    amplifiers: tuple[AmplifierTruth, ...]
-    """In the order of the raw's HDUs."""
+    camera: CameraEffects
+    """The effects and their strengths."""
+    detectors: tuple[DetectorTruth, ...]
+    """The detectors."""
     exposures: tuple[ExposureTruth, ...]
     """In the order taken."""
     faults: tuple[PlantedFault, ...]
@@ -126,118 +173,59 @@ class NightTruth(_TruthModel):
     directory: Path = Field(default=Path(), exclude=True)
     """Where raws and truth stand."""
 
+    @property
+    def detector(self) -> int:
+        """Number of the first detector."""
+        return self.detectors[0].detector
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Shape (ny, nx) of the trimmed image of the first detector."""
+        return self.detectors[0].image_shape
+
+    @property
+    def amplifiers(self) -> tuple[AmplifierTruth, ...]:
+        """Amplifiers of the first detector."""
+        return self.detectors[0].amplifiers
+
     def exposures_of(self, set_name: str, *, sound_only: bool = False) -> tuple[ExposureTruth, ...]:
         """Return the exposures of a set, or only those without faults."""
         return tuple(
             item for item in self.exposures if item.set == set_name and not (sound_only and item.faults)
         )
 
-    def image(self, name: str) -> NDArray[np.float64]:
-        """Return a true image or matrix.
+    def image(self, name: str, detector: int | None = None) -> NDArray[np.float64]:
+        """Return a true image, matrix or table.
 
         Parameters
         ----------
         name
-            "bias" (adu, after both overscan corrections), "dark" (electron/s), "flat-<physical filter>" (mean
-            1 over sound pixels), "defects" (1 hot, 2 dead, 4 hot column, 8 dead column, summed), "crosstalk"
-            ([source, target], of electrons), "crosstalk-quadratic" (1/electron), "a-matrix" (1/electron,
-            [serial lag][parallel lag]).
+            "bias" (adu, after both overscan corrections), "dark" (electron/s), "flat-<physical filter>"
+            (response to the lamp, of mean 1 over sound pixels, or relative to the middle of the focal plane
+            where the light over that is simulated), "defects" (1 hot, 2 dead, 4 hot column, 8 dead column,
+            summed), "fringe-<physical filter>" (for an amplitude of 1, of mean 0), "sky-structure" (of
+            standard deviation 1), "crosstalk" ([source, target], of electrons), "crosstalk-quadratic"
+            (1/electron), "a-matrix" (1/electron, [serial lag][parallel lag]), "stars-<set>" (row, column,
+            total signal in electron, [n, 3], at the pointing of the set).
+        detector
+            Whose; the first one's when None.
         """
-        path = self.directory / TRUTH_DIRECTORY / f"{name}.fits"
+        number = self.detector if detector is None else detector
+        path = self.truth_directory(number) / f"{name}.fits"
         if not path.exists():
             raise UsageError(f"{path}: the simulated night has no such truth")
         return np.asarray(fits.getdata(path), dtype=np.float64)
 
+    def stars(self, exposure: ExposureTruth, detector: int | None = None) -> NDArray[np.float64]:
+        """Return the stars of an exposure: row, column (pixel) and total signal (electron), shape [n, 3]."""
+        return self.image(f"stars-{exposure.set}", detector) + np.array([*exposure.pointing, 0.0])
 
-def record_truth(
-    camera: SimulatedCamera, exposures: tuple[ScheduledExposure, ...], directory: Path
-) -> NightTruth:
-    """Return the record of a night."""
-    specification, sensor = camera.specification, camera.sensor
-    planted = tuple(
-        PlantedFault(
-            fault=fault.fault,
-            exposure=exposure.exposure_id,
-            parameters=fault.model_dump(exclude={"fault", "set", "index"}),
-        )
-        for exposure in exposures
-        for fault in specification.faults
-        if fault.set == exposure.set_name and exposure.index in fault.indices
-    )
-    return NightTruth(
-        instrument=specification.instrument,
-        detector=specification.detector,
-        day_obs=specification.day_obs,
-        image_shape=sensor.layout.image_shape,
-        amplifiers=tuple(
-            AmplifierTruth(
-                name=amplifier.name, gain=gain, read_noise=noise, pedestal=pedestal, nonlinearity=bend
-            )
-            for amplifier, gain, noise, pedestal, bend in zip(
-                sensor.layout.amplifiers,
-                sensor.gain.tolist(),
-                sensor.read_noise.tolist(),
-                sensor.pedestal.tolist(),
-                sensor.nonlinearity.tolist(),
-                strict=True,
-            )
-        ),
-        exposures=tuple(_record_exposure(camera, exposure) for exposure in exposures),
-        faults=planted,
-        directory=directory,
-    )
-
-
-def _record_exposure(camera: SimulatedCamera, exposure: ScheduledExposure) -> ExposureTruth:
-    conditions = exposure.conditions
-    return ExposureTruth(
-        exposure=exposure.exposure_id,
-        observation_id=exposure.observation_id,
-        file=exposure.file_name,
-        set=exposure.set_name,
-        index=exposure.index,
-        declared_type=exposure.declared_type,
-        declared_filter=exposure.declared_filter,
-        true_type=conditions.type,
-        true_filter=conditions.physical_filter,
-        exposure_time=conditions.exposure_time,
-        dark_time=conditions.dark_time,
-        level=camera.light_level(exposure),
-        spots=tuple(
-            SpotTruth(amplifier=one.amplifier, y=one.y, x=one.x, peak=one.peak)
-            for one in camera.spots(exposure)
-        ),
-        faults=exposure.faults,
-    )
-
-
-def write_truth(camera: SimulatedCamera, truth: NightTruth) -> None:
-    """Write the record and its images into the truth directory."""
-    sensor, defects = camera.sensor, camera.sensor.defects
-    directory = truth.directory / TRUTH_DIRECTORY
-    flags = np.zeros(truth.image_shape)
-    for bit, pixels in ((1, defects.hot_pixels), (2, defects.dead_pixels)):
-        flags[pixels[:, 0], pixels[:, 1]] += bit
-    for bit, runs in ((4, defects.hot_columns), (8, defects.dead_columns)):
-        for x, y0, y1 in runs:
-            flags[y0:y1, x] += bit
-    images = {"bias": sensor.bias, "dark": sensor.dark_rate, "defects": flags, "crosstalk": sensor.crosstalk}
-    units = {"bias": "adu", "dark": "electron/s"}
-    if sensor.crosstalk_quadratic.any():
-        images["crosstalk-quadratic"] = sensor.crosstalk_quadratic
-        units["crosstalk-quadratic"] = "1/electron"
-    if (brighter_fatter := camera.specification.camera.brighter_fatter) is not None:
-        images["a-matrix"] = np.array(brighter_fatter.a_matrix)
-        units["a-matrix"] = "1/electron"
-    for name in {item.true_filter for item in truth.exposures if item.true_type in ("flat", "object")}:
-        images[f"flat-{name}"] = camera.flat(name)
-    for name, image in images.items():
-        stream = io.BytesIO()
-        hdu = fits.PrimaryHDU(image.astype(np.float32) if image.shape == truth.image_shape else image)
-        hdu.header["BUNIT"] = units.get(name, "")
-        hdu.writeto(stream)
-        write_atomically(directory / f"{name}.fits", stream.getvalue())
-    write_atomically(directory / TRUTH_FILE, truth.model_dump_json(indent=1) + "\n")
+    def truth_directory(self, detector: int) -> Path:
+        """Return the folder of a detector's images: its own only if the night has several detectors."""
+        directory = self.directory / TRUTH_DIRECTORY
+        if len(self.detectors) == 1:
+            return directory
+        return directory / next(one.name for one in self.detectors if one.detector == detector)
 
 
 def load_truth(directory: str | Path) -> NightTruth:

@@ -159,8 +159,7 @@ def test_pairs_of_flats_lose_variance_and_gain_covariance_as_the_a_matrix_says()
 
 
 def test_fringes_are_in_their_band_only():
-    illumination = {**QUIET["illumination"], "fringes": {"y": 0.05}}
-    camera = {**QUIET, "illumination": illumination}
+    camera = {**QUIET, "fringes": {"amplitude": {"y": 0.05}, "lamp": True}}
     sets = [flat(20.0) | {"name": band, "filter": f"SDSS{band}_65mm~empty"} for band in "ry"]
     sensor, (red, infrared) = exposures_of(night(*sets, camera=camera))
     spread = [data_section(item, sensor)[0].std() for item in (red, infrared)]

@@ -244,11 +244,3 @@ def test_two_faults_in_one_exposure_both_show():
 def test_no_truth_is_said_so(tmp_path: Path):
     with pytest.raises(UsageError, match="no readable truth"):
         load_truth(tmp_path)
-
-
-def test_only_latiss_raws_can_be_written(tmp_path: Path):
-    specification = night(
-        {"name": "bias", "type": "bias", "count": 1, "filter": "r_03"}, instrument="LSSTComCam"
-    )
-    with pytest.raises(UsageError, match="LSSTComCam cannot be simulated"):
-        simulate_night(specification, tmp_path)

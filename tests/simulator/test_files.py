@@ -111,7 +111,7 @@ def test_first_segment_of_a_full_frame_has_the_real_geometry_cards(test_data: Pa
     name = "latiss-AT_O_20240624_000169_R00_S00.yaml"
     real = yaml.safe_load((test_data / "headers" / "raw" / name).read_text())
     detector = camera("LATISS").detector(0)
-    cards = fits.Header.fromstring(segment_headers(detector, detector.segment)[0])
+    cards = fits.Header.fromstring(segment_headers("LATISS", detector, detector.segment)[0])
     assert {key: cards[key] for key in cards} == {key: real[key] for key in cards}
 
 

@@ -28,7 +28,7 @@ faults:
 def test_all_nights_that_come_with_calprod_load():
     assert {"demo", "clean", "small", "faults"} <= set(builtin_nights())
     for name in builtin_nights():
-        assert load_night_spec(name).instrument == "LATISS"
+        assert load_night_spec(name).instrument == ("LSSTComCam" if name == "comcam" else "LATISS")
 
 
 def test_demo_leaves_twenty_sound_later_exposures_in_every_main_set():
@@ -44,9 +44,9 @@ def test_demo_plants_the_faults_it_promises():
     assert planted == set(wanted.split())
 
 
-def test_faults_night_plants_every_fault_there_is():
+def test_faults_night_plants_every_fault_that_flats_of_one_detector_can_have():
     planted = {fault for item in schedule_night(load_night_spec("faults")) for fault in item.faults}
-    assert planted == set(FAULT_NAMES)
+    assert planted == set(FAULT_NAMES) - {"fringe-shifted", "swapped-detector"}
 
 
 @pytest.mark.parametrize(
