@@ -2,7 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from lsst.daf.butler import CalibrationLookupError, DataCoordinate, DatasetRef, DatasetType, Registry
+from lsst.daf.butler import (
+    CalibrationLookupError,
+    DataCoordinate,
+    DatasetRef,
+    DatasetType,
+    Registry,
+    Timespan,
+)
 
 from infra.errors import RepositoryError
 
@@ -67,8 +74,13 @@ def flats_of_all_filters(
     flats = []
     for physical_filter in sorted({str(ref.dataId["physical_filter"]) for ref in refs}):
         try:
+            # Any time, as for a prerequisite of a task without exposures: a RUN has no validity.
             flat = registry.findDataset(
-                dataset_type, data_id, collections=collections, physical_filter=physical_filter
+                dataset_type,
+                data_id,
+                collections=collections,
+                timespan=Timespan(None, None),
+                physical_filter=physical_filter,
             )
         except CalibrationLookupError as error:
             raise RepositoryError(

@@ -113,6 +113,12 @@ PRODUCT_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
             _of("residual", "MAX_RESIDUAL"),
             _of("significant", "N_SIGNIFICANT"),
         ),
+        "spectroFlat": (
+            _of("level", "LEVEL"),
+            _of("structure", "STRUCTURE"),
+            _of("pixel_scatter", "PIXEL_SCATTER"),
+        ),
+        "gain_correction": (_of("adjustment", "ADJUSTMENT"),),
         "defects": (
             _of("fraction", "FRACTION"),
             _of("hot", "N_HOT"),
@@ -134,6 +140,7 @@ PRODUCT_DETECTOR_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
             _of("residual_significance", "MAX_RESIDUAL_SIGNIFICANCE"),
             _of("scale", "SCALE"),
         ),
+        "gain_correction": (_of("ratio_scatter", "RATIO_SCATTER"), _of("left_out", "N_LEFT_OUT")),
         "defects": (_of("detector_fraction", "FRACTION"), _of("completeness", "COMPLETENESS")),
         "fringe": (
             _of("pattern_rms", "PATTERN_RMS"),

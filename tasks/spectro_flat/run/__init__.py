@@ -1,0 +1,1 @@
+"""What the PipelineTasks of the spectrograph flat are made of."""

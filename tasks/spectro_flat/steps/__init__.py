@@ -1,0 +1,1 @@
+"""The steps from a combined flat to the flat of a spectrograph."""
