@@ -1,41 +1,21 @@
 """The fringe frame of one filter: interference of the lines of the sky, in units of the level of the sky."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from infra.errors import CalprodError
 from infra.images import CorrectedExposure, MaskPlane
 from tasks.combine.calibration import CombinedCalibration, CombineOptions, CombineRule, combine_calibration
 from tasks.combine.clipping import clipped_statistics_of_amplifier
 from tasks.combine.metadata import CombineInput
-from tasks.combine.sources import detect_sources
-from tasks.combine.surface import SurfaceSettings, blocks_of, fit_surface
-from tasks.isr.fringe import usable_pixels
+from tasks.combine.smooth_sky import SkySettings, flag_sources
 
-__all__ = ["FRINGE_RULE", "LEVEL_CARD", "FringeSettings", "combine_fringes", "flag_sources", "without_sky"]
+__all__ = ["FRINGE_RULE", "LEVEL_CARD", "combine_fringes", "without_sky"]
 
 LEVEL_CARD = "LSST CP FRINGE LEVEL"
 """Level of the sky of an exposure (unit of the image)."""
-
-_PASSES = 2
-"""How often surface and sources are found in turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class FringeSettings:
-    """How sky and sources are told from fringes; the defaults are Rubin's (cp_pipe, CpFringeTask)."""
-
-    surface: SurfaceSettings = field(default_factory=SurfaceSettings)
-    """The smooth sky under the fringes. A mesh finer than the fringes would take them along."""
-    n_sigma: float = 5.0
-    """Height of sources, of both signs (standard deviations of the smoothed image)."""
-    width: float = 1.0
-    """Width of the smoothing (pixel)."""
-    grow: int = 2
-    """Growth of the footprints (pixel)."""
 
 
 def _level(one: CombineInput, exposure: CorrectedExposure) -> float:
@@ -62,7 +42,7 @@ header lists it. The result is the same.
 def combine_fringes(
     exposures: Iterable[tuple[CombineInput, CorrectedExposure]],
     options: CombineOptions,
-    settings: FringeSettings | None = None,
+    settings: SkySettings | None = None,
 ) -> CombinedCalibration:
     """Combine exposures of one filter into its fringe frame.
 
@@ -87,14 +67,14 @@ def combine_fringes(
         The level of an exposure is not positive; nothing of it is sky; or as in
         `tasks.combine.calibration.combine_calibration`.
     """
-    chosen = settings or FringeSettings()
+    chosen = settings or SkySettings()
     prepared = (
         (one, without_sky(exposure, chosen, f"exposure {one.exposure}")) for one, exposure in exposures
     )
     return combine_calibration(prepared, FRINGE_RULE, options)
 
 
-def without_sky(exposure: CorrectedExposure, settings: FringeSettings, name: str) -> CorrectedExposure:
+def without_sky(exposure: CorrectedExposure, settings: SkySettings, name: str) -> CorrectedExposure:
     """Subtract the smooth sky and flag sources DETECTED, both in place.
 
     Parameters
@@ -125,32 +105,3 @@ def without_sky(exposure: CorrectedExposure, settings: FringeSettings, name: str
     level = clipped_statistics_of_amplifier(exposure.image, exposure.mask).mean
     np.subtract(exposure.image, surface, out=exposure.image)
     return replace(exposure, metadata=exposure.metadata | {LEVEL_CARD: float(level)})
-
-
-def flag_sources(exposure: CorrectedExposure, settings: FringeSettings) -> npt.NDArray[np.float32]:
-    """Flag sources DETECTED in place, and return the smooth sky under them.
-
-    Parameters
-    ----------
-    exposure
-        Its mask is changed.
-    settings
-        How sky and sources are found.
-
-    Returns
-    -------
-    surface
-        Shape (ny, nx), unit of the image.
-    """
-    image, mask = exposure.image, exposure.mask
-    sky = usable_pixels(image, mask)
-    surface = np.zeros(image.shape, np.float32)
-    sources = np.zeros(image.shape, np.bool_)
-    for _ in range(_PASSES):
-        blocks = blocks_of(image, sky & ~sources, settings.surface.side)
-        surface = fit_surface(blocks, image.shape, settings.surface).surface(image.shape)
-        sources = detect_sources(
-            image - surface, mask, n_sigma=settings.n_sigma, width=settings.width, grow=settings.grow
-        )
-    mask[sources] |= np.uint16(MaskPlane.DETECTED)
-    return surface

@@ -21,9 +21,10 @@ from tasks.combine.connections import (
 from tasks.combine.pipeline_task import CombineConfig, CombineTask, Exposures, corrected
 from tasks.combine.priors import Priors
 from tasks.combine.raw_inputs import RawInput
+from tasks.combine.smooth_sky import SkySettings, flag_sources
 from tasks.combine.surface import SurfaceSettings
 from tasks.fringe import verify
-from tasks.fringe.algorithm import FringeSettings, combine_fringes, flag_sources
+from tasks.fringe.algorithm import combine_fringes
 from tasks.isr.fringe import subtract_fringe
 from tasks.isr.steps import Purpose
 from tasks.verification.model import ExposureGroup
@@ -76,9 +77,9 @@ class SkyConfig(Config):
         dtype=int, default=2, min=0, doc="Pixels by which the footprints of sources are grown."
     )
 
-    def settings(self) -> FringeSettings:
+    def settings(self) -> SkySettings:
         """Return the settings of the algorithm."""
-        return FringeSettings(
+        return SkySettings(
             SurfaceSettings(order=self.order, side=self.block_side),
             n_sigma=self.source_threshold,
             width=self.source_width,

@@ -35,9 +35,10 @@ from infra.errors import CalprodError
 from infra.images import CalibrationImage, CorrectedExposure, MaskPlane
 from infra.instruments.layout import DetectorLayout
 from tasks.combine.clipping import clipped_statistics_of_amplifier
+from tasks.combine.smooth_sky import usable_pixels
 from tasks.combine.surface import SurfaceSettings
 from tasks.fringe.checking.structure import structure_left
-from tasks.isr.fringe import FRINGE_FIT, FringeFit, fit_fringe, usable_pixels
+from tasks.isr.fringe import FRINGE_FIT, FringeFit, fit_fringe
 from tasks.verification.model import ExposureGroup, StatisticValues
 from tasks.verification.noise import NoiseModel, number_of_inputs, overscan_variance
 from tasks.verification.quantum import ProductMeasurement

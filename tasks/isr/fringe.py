@@ -8,25 +8,13 @@ import numpy.typing as npt
 
 from infra.errors import CalprodError
 from infra.images import CalibrationImage, MaskPlane, Metadata
+from tasks.combine.smooth_sky import usable_pixels
 from tasks.combine.surface import SurfaceSettings, blocks_of, fit_surface
 
-__all__ = ["FRINGE_FIT", "FringeFit", "fit_fringe", "subtract_fringe", "usable_pixels"]
+__all__ = ["FRINGE_FIT", "FringeFit", "fit_fringe", "subtract_fringe"]
 
 FRINGE_FIT = SurfaceSettings()
 """Order of the surface under the fringes, blocks and clip."""
-
-_EXCLUDED = (
-    MaskPlane.BAD
-    | MaskPlane.SAT
-    | MaskPlane.INTRP
-    | MaskPlane.CR
-    | MaskPlane.EDGE
-    | MaskPlane.DETECTED
-    | MaskPlane.DETECTED_NEGATIVE
-    | MaskPlane.NO_DATA
-    | MaskPlane.UNMASKEDNAN
-    | MaskPlane.VIGNETTED
-)
 
 _LEAST_SIGNAL = 5.0
 """How far above its noise the power of the pattern must be (standard deviations)."""
@@ -162,14 +150,3 @@ def fit_fringe(
         scatter=found.scatter,
         n_pixels=int(blocks.count[found.used].sum()),
     )
-
-
-def usable_pixels(image: npt.NDArray[np.float32], mask: npt.NDArray[np.uint16]) -> npt.NDArray[np.bool_]:
-    """Tell which pixels are sky: finite, and neither defective nor part of a source.
-
-    Parameters
-    ----------
-    image, mask
-        Pixels and `MaskPlane` bits, shape (ny, nx).
-    """
-    return np.asarray(((mask & np.uint16(_EXCLUDED)) == 0) & np.isfinite(image))

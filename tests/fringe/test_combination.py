@@ -5,7 +5,8 @@ import pytest
 
 from infra.errors import CalprodError
 from infra.images import MaskPlane
-from tasks.fringe.algorithm import LEVEL_CARD, FringeSettings, combine_fringes, without_sky
+from tasks.combine.smooth_sky import SkySettings
+from tasks.fringe.algorithm import LEVEL_CARD, combine_fringes, without_sky
 from tests.combine.exposures import described, exposure, options
 from tests.fringe.skies import LAYOUT, READ_NOISE, SHAPE, Sky, pattern, stream
 
@@ -30,7 +31,7 @@ def test_the_fringe_frame_is_the_pattern_within_its_noise(combined, skies):
     The pattern is compared after its own smooth part has been taken off, as that belongs to the sky. Its
     amplitude comes out as 1 over the clipped level, which the curvature of the sky raises by 0.05 / 12.
     """
-    truth = without_sky(exposure(1.0 + pattern()), FringeSettings(n_sigma=50.0), "truth").image
+    truth = without_sky(exposure(1.0 + pattern()), SkySettings(n_sigma=50.0), "truth").image
     good = (combined.image.mask == 0) & (combined.count >= 5)
     assert good.mean() > 0.98
     found, truth = combined.image.image[good], truth[good]
@@ -61,7 +62,7 @@ def test_stars_leave_no_trace(combined, skies):
     """Pixels that held a star in one exposure scatter about the pattern as the others do."""
     starry = np.zeros(SHAPE, bool)
     for one, exposed in stream(skies[:2]):
-        prepared = without_sky(exposed, FringeSettings(), str(one.exposure))
+        prepared = without_sky(exposed, SkySettings(), str(one.exposure))
         starry |= (prepared.mask & np.uint16(MaskPlane.DETECTED)) != 0
     assert 0.01 < starry.mean() < 0.3
     found = combined.image.image - pattern()

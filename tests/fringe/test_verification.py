@@ -7,8 +7,8 @@ import pytest
 
 from infra.images import CalibrationImage, MaskPlane
 from infra.settings import builtin_policy
+from tasks.combine.smooth_sky import SkySettings, flag_sources
 from tasks.fringe import verify
-from tasks.fringe.algorithm import FringeSettings, flag_sources
 from tasks.isr.fringe import subtract_fringe
 from tasks.verification.evaluate import evaluate
 from tasks.verification.metrics import metric_rows
@@ -20,7 +20,7 @@ from tasks.verification.model import (
 )
 from tests.fringe.skies import LAYOUT, RATIO, SHAPE, Sky, fringe_frame, pattern
 
-SETTINGS = FringeSettings()
+SETTINGS = SkySettings()
 
 
 def measured(sky: Sky, fringe: CalibrationImage):
