@@ -108,6 +108,16 @@ PRODUCT_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
             _of("null_residual", "NULL_RESIDUAL"),
             _of("turnoff", "TURNOFF"),
         ),
+        "cti": (
+            _of("serial", "SERIAL_CTI"),
+            _of("parallel", "PARALLEL_CTI"),
+            _of("drift_scale", "DRIFT_SCALE"),
+            _of("decay_time", "DECAY_TIME"),
+            _of("global", "GLOBAL_CTI"),
+            _of("trail_left", "TRAIL_LEFT"),
+            _of("trail_overcorrected", "TRAIL_OVERCORRECTED"),
+            _of("trail_ratio", "TRAIL_RATIO"),
+        ),
         "crosstalk": (
             _of("coefficient", "MAX_COEFFICIENT"),
             _of("residual", "MAX_RESIDUAL"),

@@ -49,6 +49,19 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "SKY_LEVEL": "electron",
         "SKY_SCALE": "electron",
         "PIXEL_NOISE": "electron",
+        # charge transfer inefficiency
+        "SERIAL_CTI": "%",
+        "PARALLEL_CTI": "%",
+        "PARALLEL_EDGE": "%",
+        "DECAY_TIME": "pixel",
+        "SIGNAL": "electron",
+        "TRAIL": "electron",
+        "TRAIL_ERROR": "electron",
+        "TRAIL_LEFT": "electron",
+        "TRAIL_LEFT_ALLOWANCE": "electron",
+        "TRAIL_OVERCORRECTED": "electron",
+        "TRAIL_OVERCORRECTED_ALLOWANCE": "electron",
+        "TRAIL_LEVEL": "electron",
         # linearity
         "RESIDUAL_LEVEL": "adu",
     }
