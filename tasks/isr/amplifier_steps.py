@@ -63,9 +63,9 @@ def saturation(work: Work, amplifier: AmplifierLayout) -> None:
 
 
 def gain_correction(work: Work, amplifier: AmplifierLayout) -> None:
-    """Correct the gain by what flats have shown it to be off."""
+    """Correct the gain by what flats have shown it to be off: data that were too high by r come down by r."""
     if work.calibrations.gain_correction is not None and not work.is_bad(amplifier):
-        work.gains[amplifier.name] *= work.calibrations.gain_correction[amplifier.name]
+        work.gains[amplifier.name] /= work.calibrations.gain_correction[amplifier.name]
         work.metadata["LSST ISR GAINCORRECTION APPLIED"] = True
 
 

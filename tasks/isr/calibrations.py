@@ -107,8 +107,9 @@ class Calibrations:
     cti: Mapping[str, DeferredCharge] | None = None
     """Charge that comes late out of the serial register, by amplifier."""
     gain_correction: Mapping[str, float] | None = None
-    """Factor by which each gain is multiplied, by amplifier (ip_isr's GAIN_ADJUSTMENT): an amplifier whose
-    corrected pixels have come out too high by r has 1 / r."""
+    """Factor by which each gain, and so the data, is divided, by amplifier (ip_isr's GAIN_ADJUSTMENT): an
+    amplifier whose pixels come out too high by r has r. It is what cp_pipe measures and divides its own ratio
+    by; ip_isr multiplies the gain by it, which doubles the error."""
     bfk: BrighterFatterKernel | None = None
     """Brighter-fatter kernel (1/electron)."""
     distortion: DistortionMatrix | None = None

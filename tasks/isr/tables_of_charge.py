@@ -106,7 +106,7 @@ def distortion_from_table(table: Table) -> DistortionMatrix:
 
 
 def adjustments_from_gain_correction(table: Table) -> dict[str, float]:
-    """Factor by which the gain of each amplifier is multiplied.
+    """Factor by which the gain of each amplifier, and so the data, is divided.
 
     Parameters
     ----------
