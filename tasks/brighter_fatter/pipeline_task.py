@@ -20,12 +20,19 @@ from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a modul
 from infra.errors import CalprodError
 from infra.ledger.clock import now
 from tasks.brighter_fatter.algorithm import solve_kernels, to_table
+from tasks.brighter_fatter.checking.verify_task import VerifyBfkConfig, VerifyBfkTask
 from tasks.brighter_fatter.kernel.config import SolveConfig
 from tasks.brighter_fatter.kernel.header import kernel_cards
 from tasks.combine.connections import table_output, table_prerequisite
 from tasks.flat_pairs.curve.table import from_table
 
-__all__ = ["BrighterFatterKernelConfig", "BrighterFatterKernelTask", "KernelFromFlatsTask"]
+__all__ = [
+    "BrighterFatterKernelConfig",
+    "BrighterFatterKernelTask",
+    "KernelFromFlatsTask",
+    "VerifyBfkConfig",
+    "VerifyBfkTask",
+]
 
 _DIMENSIONS = ("instrument", "detector")
 
@@ -47,6 +54,7 @@ class BrighterFatterKernelConfig(
         default=0.25,
         min=0.0,
         max=1.0,
+        inclusiveMax=True,
         doc="Fraction of amplifiers without a valid kernel above which there is no product.",
     )
 

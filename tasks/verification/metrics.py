@@ -118,6 +118,12 @@ PRODUCT_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
             _of("trail_overcorrected", "TRAIL_OVERCORRECTED"),
             _of("trail_ratio", "TRAIL_RATIO"),
         ),
+        "bfk": (
+            _of("a00_residual", "A00_RESIDUAL"),
+            _of("c10_residual", "C10_RESIDUAL"),
+            _of("c01_residual", "C01_RESIDUAL"),
+            _of("centre", "KERNEL_CENTRE"),
+        ),
         "crosstalk": (
             _of("coefficient", "MAX_COEFFICIENT"),
             _of("residual", "MAX_RESIDUAL"),
@@ -145,6 +151,15 @@ PRODUCT_DETECTOR_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
     {
         "ptc": (_of("bad_amplifiers", "N_BAD"),),
         "linearizer": (_of("light_residual", "LIGHT_RESIDUAL"), _of("lamp_scatter", "LAMP_SCATTER")),
+        "bfk": (
+            _of("detector_a00_residual", "A00_RESIDUAL"),
+            _of("detector_c10_residual", "C10_RESIDUAL"),
+            _of("detector_c01_residual", "C01_RESIDUAL"),
+            _of("axes", "AXES"),
+            _of("xx_growth_residual", "XX_SLOPE_RESIDUAL"),
+            _of("yy_growth_residual", "YY_SLOPE_RESIDUAL"),
+            _of("invalid", "N_INVALID"),
+        ),
         "crosstalk": (
             _of("residual_significant", "N_RESIDUAL_SIGNIFICANT"),
             _of("residual_significance", "MAX_RESIDUAL_SIGNIFICANCE"),

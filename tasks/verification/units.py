@@ -62,6 +62,16 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "TRAIL_OVERCORRECTED": "electron",
         "TRAIL_OVERCORRECTED_ALLOWANCE": "electron",
         "TRAIL_LEVEL": "electron",
+        # brighter-fatter kernel
+        "KERNEL_CENTRE": "1/electron",
+        "A00_BEFORE": "1/electron",
+        "C10_BEFORE": "1/electron",
+        "C01_BEFORE": "1/electron",
+        "XX_SLOPE_BEFORE": "pixel²/electron",
+        "XX_SLOPE_AFTER": "pixel²/electron",
+        "YY_SLOPE_BEFORE": "pixel²/electron",
+        "YY_SLOPE_AFTER": "pixel²/electron",
+        "BRIGHT_SLOPE": "1/mag",
         # linearity
         "RESIDUAL_LEVEL": "adu",
     }

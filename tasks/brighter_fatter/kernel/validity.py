@@ -16,7 +16,7 @@ SMALLEST = 7
 _N_ERRORS = 4.0
 """Standard errors granted to each value: of 64 at the edge, one exceeds them in 250 kernels."""
 
-_SIGNIFICANT = 5.0
+_SIGNIFICANT = 3.0
 """Standard errors by which the centre must lie below zero."""
 
 
