@@ -18,7 +18,8 @@ def tasks(name):
 def test_a_pipeline_can_be_built_and_writes_what_it_is_named_after(name):
     made = {edge.dataset_type_name for task in tasks(name) for edge in task.outputs.values()}
     stem = Path(name).stem.replace("ForDefects", "Bootstrap")
-    assert {stem, f"{stem}Statistics"} & made
+    # bfkFromFlats makes a bfk, and tells in its name what from.
+    assert f"{stem}Statistics" in made or any(stem.startswith(one) for one in made)
 
 
 @pytest.mark.parametrize("name", ALL)
