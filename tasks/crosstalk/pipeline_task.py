@@ -128,6 +128,13 @@ class CrosstalkTask(PipelineTask):
             self.log.warning("%s", warning)
         if len(solution.warnings) > _WARNINGS:
             self.log.warning("and %d warnings more of this kind", len(solution.warnings) - _WARNINGS)
+        if measured.without_sources:
+            self.log.warning(
+                "%d of %d exposures hold no bright pixel and add nothing: %s",
+                len(measured.without_sources),
+                len(measured.inputs),
+                ", ".join(map(str, measured.without_sources)),
+            )
         matrix = solution.matrix
         self.log.info(
             "measured the crosstalk of detector %d from %d exposures: %d of %d coefficients are significant",

@@ -59,7 +59,7 @@ def test_an_amplifier_that_is_not_a_number_harms_no_other():
     assert (others[~np.eye(7, dtype=bool)] == 1).all()
 
 
-@pytest.mark.parametrize("plane", [MaskPlane.BAD, MaskPlane.INTRP, MaskPlane.SAT])
+@pytest.mark.parametrize("plane", [MaskPlane.BAD, MaskPlane.INTRP])
 def test_bad_sources_and_bad_targets_tell_nothing(plane):
     image, mask = np.zeros(MOCK.image_shape), np.zeros(MOCK.image_shape, np.uint16)
     source, target = MOCK.amplifiers[0], MOCK.amplifiers[5]
@@ -70,6 +70,21 @@ def test_bad_sources_and_bad_targets_tell_nothing(plane):
     assert one.fluxes[source.name].size == 3
     found = one.ratios[target.name, source.name]
     np.testing.assert_array_equal(np.isfinite(found), [False, True, True])
+
+
+@pytest.mark.parametrize("by_flag", [True, False])
+def test_what_is_saturated_is_no_source_nor_what_is_beside_it_or_read_with_it(by_flag):
+    image, mask = np.zeros(MOCK.image_shape), np.zeros(MOCK.image_shape, np.uint16)
+    source, target = MOCK.amplifiers[0], MOCK.amplifiers[5]
+    as_read(image, source)[10, 20:26] = 30_000.0
+    for one, column in ((source, 20), (target, 23)):
+        as_read(image, one)[10, column] = 90_000.0
+        as_read(mask, one)[10, column] = MaskPlane.SAT if by_flag else 0
+    settings = ExtractionSettings(threshold=4000.0, maximum=80_000.0)
+    found = extract_ratios(exposure(image, mask), MOCK, settings)
+    # The pixel itself, its neighbour, and the one of which the target is saturated: three of six are left.
+    assert found.fluxes[source.name].size == 3
+    assert not found.fluxes[target.name].size
 
 
 def test_a_target_that_is_itself_a_source_tells_nothing_where_rubins_divides():

@@ -1,8 +1,9 @@
 """What a pipeline may change of the measurement of crosstalk."""
 
+import math
 from typing import Literal
 
-from lsst.pex.config import ChoiceField, Config, ConfigField, Field, RangeField
+from lsst.pex.config import ChoiceField, Config, ConfigField, Field, FieldValidationError, RangeField
 
 from tasks.crosstalk.algorithm import ExtractionSettings, SolveSettings
 from tasks.isr.config import IsrConfig
@@ -24,10 +25,41 @@ class ExtractionConfig(Config):
         doc="Pixels around sources, and around the places of their crosstalk, that are no background.",
     )
     mesh = RangeField(dtype=int, default=128, min=8, doc="Size of a cell of the background (pixels).")
+    maximum = RangeField(
+        dtype=float,
+        default=150_000.0,
+        min=0.0,
+        optional=True,
+        doc="Signal above which what was measured is no longer in proportion to what causes crosstalk "
+        "(electron); None relies on the flag SAT alone.",
+    )
+    star_threshold = RangeField(
+        dtype=float,
+        default=5.0,
+        min=0.0,
+        inclusiveMin=False,
+        optional=True,
+        doc="Standard deviations at which fainter stars are found, under which nothing is measured; None "
+        "looks for none.",
+    )
+
+    def validate(self) -> None:
+        """Refuse limits between which there is no source."""
+        super().validate()
+        if self.maximum is not None and not self.maximum > self.threshold:
+            raise FieldValidationError(
+                type(self).maximum, self, f"must be above the threshold of {self.threshold:g} electron"
+            )
 
     def extraction_settings(self) -> ExtractionSettings:
         """Return the settings that the algorithm takes."""
-        return ExtractionSettings(threshold=self.threshold, growth=self.growth, mesh=self.mesh)
+        return ExtractionSettings(
+            threshold=self.threshold,
+            growth=self.growth,
+            mesh=self.mesh,
+            maximum=math.inf if self.maximum is None else self.maximum,
+            star_threshold=self.star_threshold,
+        )
 
 
 class ResidualConfig(ExtractionConfig):
@@ -45,6 +77,15 @@ class SolutionConfig(Config):
         dtype=float, default=2.0, min=0.5, doc="Half-width of the clip (standard deviations)."
     )
     n_iterations = RangeField(dtype=int, default=3, min=1, doc="Number of clipping passes.")
+    weighting = ChoiceField[str](
+        dtype=str,
+        default="signal",
+        allowed={
+            "signal": "Least squares of the signal in the target, whose noise is that of its background.",
+            "equal": "The mean of the ratios, as Rubin's.",
+        },
+        doc="How much bright pixels count against faint ones, where the crosstalk is a constant fraction.",
+    )
     flux_order = ChoiceField[int](
         dtype=int,
         default=0,
@@ -80,9 +121,11 @@ class SolutionConfig(Config):
     def solve_settings(self) -> SolveSettings:
         """Return the settings that the algorithm takes."""
         order: Literal[0, 1] = 1 if self.flux_order else 0
+        weighting: Literal["signal", "equal"] = "equal" if self.weighting == "equal" else "signal"
         return SolveSettings(
             n_iterations=self.n_iterations,
             n_sigma=self.n_sigma,
+            weighting=weighting,
             flux_order=order,
             reject_negative=self.reject_negative,
             significance=self.significance,

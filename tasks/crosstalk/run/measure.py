@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from infra.errors import CalprodError
 from infra.images import CorrectedExposure, Metadata, Unit
 from infra.instruments.layout import DetectorLayout
@@ -36,6 +38,21 @@ class MeasuredExposures:
     def source_pixels(self) -> dict[str, int]:
         """Number of bright pixels on each amplifier."""
         return {name: sum(one.fluxes[name].size for one in self.ratios) for name in self.ratios[0].amplifiers}
+
+    @property
+    def sources(self) -> dict[str, int]:
+        """Number of sources on each amplifier, over all exposures."""
+        names = self.ratios[0].amplifiers
+        return {name: sum(np.unique(one.sources[name]).size for one in self.ratios) for name in names}
+
+    @property
+    def without_sources(self) -> tuple[int, ...]:
+        """Exposures that hold no bright pixel at all."""
+        return tuple(
+            one.exposure
+            for one, ratios in zip(self.inputs, self.ratios, strict=True)
+            if not any(fluxes.size for fluxes in ratios.fluxes.values())
+        )
 
 
 def extraction_steps(steps: IsrSteps, priors: Priors) -> IsrSteps:

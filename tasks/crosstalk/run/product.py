@@ -11,10 +11,16 @@ from tasks.combine.table_metadata import table_cards
 from tasks.crosstalk.algorithm import CROSSTALK_KIND, CrosstalkMatrix, CrosstalkRatios, matrix_to_table
 from tasks.crosstalk.run.measure import MeasuredExposures
 
-__all__ = ["SOURCE_PIXELS", "crosstalk_table", "ratio_table"]
+__all__ = ["SOURCES", "SOURCE_PIXELS", "WITHOUT_SOURCES", "crosstalk_table", "ratio_table"]
 
 SOURCE_PIXELS = "CALPROD CROSSTALK SOURCE PIXELS "
 """Beginning of the cards with the number of bright pixels of an amplifier, whose name follows."""
+
+SOURCES = "CALPROD CROSSTALK SOURCES "
+"""Beginning of the cards with the number of sources on an amplifier, whose name follows."""
+
+WITHOUT_SOURCES = "CALPROD CROSSTALK WITHOUT SOURCES"
+"""Card with the exposures that hold no bright pixel; absent where all do."""
 
 
 def crosstalk_table(matrix: CrosstalkMatrix, measured: MeasuredExposures, created: datetime) -> Table:
@@ -37,7 +43,9 @@ def crosstalk_table(matrix: CrosstalkMatrix, measured: MeasuredExposures, create
         created=created,
     )
     counts = {f"{SOURCE_PIXELS}{name}": count for name, count in measured.source_pixels.items()}
-    return matrix_to_table(matrix, {**cards, **counts})
+    counts |= {f"{SOURCES}{name}": count for name, count in measured.sources.items()}
+    empty = {WITHOUT_SOURCES: ", ".join(map(str, one))} if (one := measured.without_sources) else {}
+    return matrix_to_table(matrix, {**cards, **counts, **empty})
 
 
 def ratio_table(ratios: Iterable[CrosstalkRatios]) -> Table:

@@ -1,52 +1,28 @@
 """From the ratios of all exposures to the coefficients of the matrix."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from infra.errors import CalprodError
 from infra.images import Metadata, Unit
-from tasks.combine.clipping import IQR_TO_SIGMA, clipped_variance_factor
-from tasks.crosstalk.steps.correlation import Spread, correlation_factor, spread_of
-from tasks.crosstalk.steps.extraction import CrosstalkRatios
-from tasks.crosstalk.steps.line import fit_line
+from tasks.crosstalk.steps.coefficient import Coefficient, SolveSettings, fit_coefficient
+from tasks.crosstalk.steps.correlation import correlation_factor
+from tasks.crosstalk.steps.ratios import CrosstalkRatios
+from tasks.crosstalk.steps.sample import Sample, gather
 from tasks.isr.crosstalk_matrix import CLIPPED_MEAN_INFLATION, ERROR_FACTOR, CrosstalkMatrix
 
 __all__ = ["CrosstalkSolution", "SolveSettings", "solve_crosstalk"]
 
-type Values = npt.NDArray[np.float64]
+type Matrix = npt.NDArray[np.float64]
+type Elements = list[list[Coefficient]]
+type Samples = Sequence[Sequence[Sample | None]]
 
-_WIDE = 5.0
-"""Clip limit (standard deviations about the median) before there is a line to clip about."""
-
-_LINES = 4
-"""How often a line is fitted, and the measurements clipped about it."""
-
-
-@dataclass(frozen=True, slots=True)
-class SolveSettings:
-    """How the coefficients follow from the ratios; the defaults are Rubin's (cp_pipe, CrosstalkSolveTask)."""
-
-    n_iterations: int = 3
-    """Passes of clipping."""
-    n_sigma: float = 2.0
-    """Clip limit, in standard deviations about the median."""
-    flux_order: Literal[0, 1] = 0
-    """1 fits a term in the square of the source's signal too."""
-    reject_negative: bool = False
-    """Negative coefficients become 0."""
-    significance: float = 3.0
-    """A coefficient is valid if it exceeds its error by this factor."""
-    per_measurement: bool = False
-    """Compare with the scatter of the single measurements, and not with the error of their mean."""
-    drop_insignificant: bool = False
-    """Coefficients that are not valid become 0, their errors NaN."""
-    fewest: int = 1
-    """Pairs with fewer measurements have no coefficient."""
+_ROUNDS = 2
+"""How often all coefficients are found again, with what the others of them explain taken away. What is left
+after each is a coefficient times what it was before, so that two are plenty."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,33 +33,6 @@ class CrosstalkSolution:
     """The matrix."""
     warnings: tuple[str, ...]
     """Pairs without a measurement, and exposures that had to be left out for a pair."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sample:
-    """Measurements of one pair of amplifiers."""
-
-    ratios: Values
-    fluxes: Values
-    groups: npt.NDArray[np.int64]
-    """Number of the source that each belongs to."""
-
-    def where(self, chosen: npt.NDArray[np.bool_]) -> "_Sample":
-        """Return some of them."""
-        return _Sample(self.ratios[chosen], self.fluxes[chosen], self.groups[chosen])
-
-
-@dataclass(frozen=True, slots=True)
-class _Coefficient:
-    """One element of the matrix."""
-
-    linear: float = math.nan
-    quadratic: float = 0.0
-    error: float = math.nan
-    quadratic_error: float = 0.0
-    count: int = 0
-    spread: Spread = field(default_factory=Spread)
-    slope_spread: Spread = field(default_factory=Spread)
 
 
 def solve_crosstalk(
@@ -101,7 +50,7 @@ def solve_crosstalk(
     exposures
         Ratios of one detector, at least one.
     settings
-        Rubin's defaults when None.
+        The defaults when None.
     unit
         Unit of the images that the ratios were taken from.
     gains
@@ -129,6 +78,10 @@ def solve_crosstalk(
     ``flux_order`` 1, r = c + q·flux is fitted, see `tasks.crosstalk.steps.line`; both errors are those of the
     fit times the root of the number of measurements, so that they are used in the same way. Rubin clips about
     the median before it fits, and so takes the ends of the line away; here the clip is about the line.
+
+    In a field of stars the pixel read together with a bright one is also read together with those of fourteen
+    further amplifiers, some of which lie on stars, too. What these add is subtracted, with the coefficients
+    themselves.
     """
     settings = settings or SolveSettings()
     if not exposures:
@@ -136,31 +89,87 @@ def solve_crosstalk(
     names = exposures[0].amplifiers
     if any(one.amplifiers != names for one in exposures):
         raise CalprodError("crosstalk ratios of detectors with different amplifiers", "solve one detector")
-    n = len(names)
-    values: list[list[_Coefficient]] = [[_Coefficient() for _ in names] for _ in names]
+    samples, warnings = _samples(exposures, settings)
+    elements = _elements(samples, settings)
+    if any(sample.others.any() for row in samples for sample in row if sample is not None):
+        for _ in range(_ROUNDS):
+            linear, quadratic = _explaining(elements)
+            alone = [
+                [
+                    None if one is None else one.without(linear[:, j], quadratic[:, j])
+                    for j, one in enumerate(row)
+                ]
+                for row in samples
+            ]
+            elements = _elements(alone, settings)
+    for source, row in zip(names, elements, strict=True):
+        for target, one in zip(names, row, strict=True):
+            if source != target and one.count < settings.fewest:
+                number = f"only {one.count} measurements" if one.count else "no measurement"
+                warnings.append(f"{number} of the crosstalk from {source} to {target}")
+    matrix = _matrix(names, elements, settings, unit, gains, metadata)
+    return CrosstalkSolution(matrix, tuple(warnings))
+
+
+def _samples(
+    exposures: Sequence[CrosstalkRatios], settings: SolveSettings
+) -> tuple[list[list[Sample | None]], list[str]]:
+    """Return the measurements of all pairs, [source][target], and what had to be left out."""
+    names = exposures[0].amplifiers
+    samples: list[list[Sample | None]] = [[None for _ in names] for _ in names]
     warnings: list[str] = []
     for i, source in enumerate(names):
         for j, target in enumerate(names):
-            if i == j:
-                continue
-            sample, lost = _gather(exposures, target, source)
-            warnings += lost
-            values[i][j] = _coefficient(sample, settings)
-            if (count := values[i][j].count) < settings.fewest:
-                number = f"only {count} measurements" if count else "no measurement"
-                warnings.append(f"{number} of the crosstalk from {source} to {target}")
-    matrices = {
-        name: np.array([[getattr(one, name) for one in row] for row in values], np.float64)
-        for name in ("linear", "quadratic", "error", "quadratic_error")
-    }
-    counts = np.array([[one.count for one in row] for row in values], np.int64)
-    linear, error = matrices["linear"], matrices["error"]
+            if i != j:
+                samples[i][j], lost = gather(
+                    exposures, target, source, by_signal=settings.weighting == "signal"
+                )
+                warnings += lost
+    return samples, warnings
+
+
+def _elements(samples: Samples, settings: SolveSettings) -> Elements:
+    return [
+        [Coefficient() if one is None else fit_coefficient(one, settings) for one in row] for row in samples
+    ]
+
+
+def _collected(elements: Elements, name: str) -> Matrix:
+    return np.array([[getattr(one, name) for one in row] for row in elements], np.float64)
+
+
+def _explaining(elements: Elements) -> tuple[Matrix, Matrix]:
+    """Coefficients as far as they are known, [source, target]: what is noise explains nothing."""
+    known = []
+    for value, error in (("linear", "error"), ("quadratic", "quadratic_error")):
+        values, counts = _collected(elements, value), _collected(elements, "count")
+        variance = _collected(elements, error) ** 2 / np.maximum(counts, 1)
+        total = values**2 + variance
+        trust = np.divide(
+            values**2, total, out=np.zeros(values.shape), where=np.isfinite(total) & (total > 0)
+        )
+        known.append(np.nan_to_num(values) * trust)
+    return known[0], known[1]
+
+
+def _matrix(
+    names: tuple[str, ...],
+    elements: Elements,
+    settings: SolveSettings,
+    unit: Unit,
+    gains: Mapping[str, float] | None,
+    metadata: Metadata | None,
+) -> CrosstalkMatrix:
+    """Return the matrix of the coefficients, with what their measurements have in common."""
+    n = len(names)
+    counts = _collected(elements, "count").astype(np.int64)
+    linear, error = _collected(elements, "linear"), _collected(elements, "error")
     factors, slope_factors = (
-        np.array([correlation_factor(getattr(row[j], spread) for row in values) for j in range(n)])
+        np.array([correlation_factor(getattr(row[j], spread) for row in elements) for j in range(n)])
         for spread in ("spread", "slope_spread")
     )
     # The table has one factor for both terms; that of the slope is told by its own scatter.
-    quadratic_error = matrices["quadratic_error"] * slope_factors / factors
+    quadratic_error = _collected(elements, "quadratic_error") * slope_factors / factors
     factors = CLIPPED_MEAN_INFLATION * factors
     limit = settings.significance * error
     if not settings.per_measurement:
@@ -168,13 +177,13 @@ def solve_crosstalk(
     valid = np.isfinite(limit) & (np.abs(linear) > limit)
     if settings.drop_insignificant:
         linear, error = np.where(valid, linear, 0.0), np.where(valid, error, np.nan)
-    matrix = CrosstalkMatrix(
+    return CrosstalkMatrix(
         amplifiers=names,
         coefficients=linear,
         errors=error,
         counts=counts,
         valid=valid,
-        quadratic=matrices["quadratic"],
+        quadratic=_collected(elements, "quadratic"),
         quadratic_errors=quadratic_error,
         unit=unit,
         gains=np.zeros(n) if gains is None else np.array([gains.get(name, 0.0) for name in names]),
@@ -183,70 +192,3 @@ def solve_crosstalk(
             **{f"{ERROR_FACTOR}{name}": float(one) for name, one in zip(names, factors, strict=True)},
         },
     )
-    return CrosstalkSolution(matrix, tuple(warnings))
-
-
-def _gather(exposures: Sequence[CrosstalkRatios], target: str, source: str) -> tuple[_Sample, list[str]]:
-    """Measurements of a pair over all exposures, and what had to be left out."""
-    ratios, fluxes, groups, lost = [np.empty(0)], [np.empty(0)], [np.empty(0, np.int64)], []
-    first = 0
-    for index, one in enumerate(exposures):
-        ratio, flux = one.ratios.get((target, source)), one.fluxes.get(source)
-        if ratio is None or flux is None or ratio.size != flux.size:
-            name = index if one.exposure is None else one.exposure
-            lost.append(f"exposure {name}: ratios and fluxes from {source} to {target} differ in number")
-            continue
-        ratios.append(np.asarray(ratio, np.float64))
-        fluxes.append(np.asarray(flux, np.float64))
-        numbers = one.sources.get(source, np.zeros(ratio.size, np.int32))
-        groups.append(first + numbers.astype(np.int64))
-        first += int(numbers.max(initial=0)) + 1
-    return _Sample(np.concatenate(ratios), np.concatenate(fluxes), np.concatenate(groups)), lost
-
-
-def _coefficient(sample: _Sample, settings: SolveSettings) -> _Coefficient:
-    """Clip a sample, and take its mean or its straight line."""
-    sample = sample.where(np.abs(sample.ratios) < 1.0)  # and so finite
-    with_line = _clipped_line(sample, settings) if settings.flux_order == 1 else None
-    sample = _clipped(sample, sample.ratios, settings) if with_line is None else with_line
-    ratios, fluxes = sample.ratios, sample.fluxes
-    if ratios.size < max(settings.fewest, 1):
-        return _Coefficient(count=ratios.size)
-    correction = math.sqrt(clipped_variance_factor(settings.n_sigma))
-    line = None if with_line is None else fit_line(ratios, fluxes)
-    if line is None:
-        mean = float(ratios.mean())
-        error = float(ratios.std()) * correction if ratios.size > 1 else math.nan
-        spread = spread_of(ratios - mean, sample.groups)
-        found = _Coefficient(mean, 0.0, error, 0.0, ratios.size, spread)
-    else:
-        errors = line.error * correction, line.slope_error * correction
-        spreads = [spread_of(one, sample.groups) for one in line.influences(ratios, fluxes)]
-        found = _Coefficient(line.intercept, line.slope, *errors, ratios.size, *spreads)
-    if settings.reject_negative and found.linear < 0:
-        return replace(found, linear=0.0)
-    return found
-
-
-def _clipped(sample: _Sample, values: Values, settings: SolveSettings) -> _Sample:
-    """Leave out, in several passes, the measurements of which ``values`` is far from the median."""
-    for _ in range(settings.n_iterations):
-        if values.size == 0:
-            break
-        first, median, third = np.percentile(values, (25, 50, 75))
-        kept = np.abs(values - median) < settings.n_sigma * IQR_TO_SIGMA * (third - first)
-        if kept.all() or not kept.any():
-            break
-        sample, values = sample.where(kept), values[kept]
-    return sample
-
-
-def _clipped_line(sample: _Sample, settings: SolveSettings) -> _Sample | None:
-    """Leave out measurements far from the line; None where there can be no line."""
-    kept = _clipped(sample, sample.ratios, replace(settings, n_sigma=_WIDE))
-    for _ in range(_LINES):
-        line = fit_line(kept.ratios, kept.fluxes)
-        if line is None:
-            return None
-        kept = _clipped(sample, line.signals(sample.ratios, sample.fluxes), settings)
-    return kept
