@@ -109,7 +109,9 @@ class CtiTask(PipelineTask):
 
         def correct(raw: RawInput) -> CorrectedExposure:
             steps = self.config.isr.steps(self.purpose, raw.raw.instrument, has_overscan=raw.has_overscan)
-            return corrected(raw, flat_steps(steps, priors, raw), priors.calibrations, workspace)
+            return corrected(
+                raw, flat_steps(steps, priors, raw, self.config.overscan_skip), priors.calibrations, workspace
+            )
 
         measured = measure_flats(raws, correct, priors.cards)
         if measured is None:

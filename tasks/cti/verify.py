@@ -1,14 +1,14 @@
 """Verification of CTI: flats it is applied to have nothing left behind their last column, of either sign.
 
-Of an amplifier: ``SERIAL_CTI`` and ``PARALLEL_CTI`` (%) of the sensor, median over the levels from 10 000
-electron to the turnoff; ``DRIFT_SCALE``, ``DECAY_TIME`` (pixel) and ``GLOBAL_CTI`` of the solution, and
+Of an amplifier: ``SERIAL_CTI`` and ``PARALLEL_CTI`` (%) of the sensor, median over the levels of 10 000
+to 100 000 electron; ``DRIFT_SCALE``, ``DECAY_TIME`` (pixel) and ``GLOBAL_CTI`` of the solution, and
 ``N_AT_BOUND`` of its parameters that stand at a bound of their fit. Of the flats, corrected, the charge of
 the first two overscan columns, averaged over flats of like signal: ``TRAIL_LEFT`` and
 ``TRAIL_OVERCORRECTED`` (electron), the most significant mean above and below zero, with
-``TRAIL_LEFT_ALLOWANCE`` and ``TRAIL_OVERCORRECTED_ALLOWANCE``: five standard errors, those of the solution included, and 2 % of the trail
-that was there; ``TRAIL_RATIO``, what is left of the trail in all: 0 where it is gone, 1 where nothing was
-corrected, 2 where it was corrected with the wrong sign; ``TRAIL_LEVEL`` (electron), the signal where most is
-amiss. ``NOT_SOLVED`` is 1 where nothing is corrected.
+``TRAIL_LEFT_ALLOWANCE`` and ``TRAIL_OVERCORRECTED_ALLOWANCE``: five standard errors, those of the solution
+included, and 2 % of the trail that was there; ``TRAIL_RATIO``, what is left of the trail in all: 0 where it
+is gone, 1 where nothing was corrected, 2 where it was corrected with the wrong sign; ``TRAIL_LEVEL``
+(electron), the signal where most is amiss. ``NOT_SOLVED`` is 1 where nothing is corrected.
 
 Of the detector: ``N_FLATS`` used, ``N_HELD_OUT`` of them that the solution was not made from (all flats are
 used where there are none), ``N_NOT_SOLVED``.
@@ -38,8 +38,8 @@ _MODEL_FRACTION = 0.02
 _GROUPS, _FEWEST_IN_GROUP = 8, 2
 """Most groups of flats of like signal, and flats each needs."""
 
-_BRIGHT = 10_000.0
-"""Signal from which an inefficiency is not ruled by noise (electron)."""
+_BRIGHT = (1e4, 1e5)
+"""Signals of which an inefficiency is ruled neither by noise nor by the full well (electron)."""
 
 _SEEN = 5.0
 """Standard errors of a trail below which its ratio says nothing."""
@@ -122,8 +122,8 @@ def flat_statistics(flat: CtiStatistics, n_rows: int) -> StatisticValues:
 def _solution(one: AmplifierCti) -> StatisticValues:
     """Numbers of the solution itself."""
     return {
-        "SERIAL_CTI": _typical(one.signals, one.serial_eper, one.serial_cti_turnoff),
-        "PARALLEL_CTI": _typical(one.signals, one.parallel_eper, one.parallel_cti_turnoff),
+        "SERIAL_CTI": _typical(one.signals, one.serial_eper),
+        "PARALLEL_CTI": _typical(one.signals, one.parallel_eper),
         "DRIFT_SCALE": one.drift_scale,
         "DECAY_TIME": one.decay_time,
         "GLOBAL_CTI": one.global_cti,
@@ -131,10 +131,10 @@ def _solution(one: AmplifierCti) -> StatisticValues:
     }
 
 
-def _typical(signals: FloatArray, inefficiency: FloatArray, turnoff: float) -> float:
-    """Median inefficiency of bright levels below the turnoff (%); of all levels where there are none."""
+def _typical(signals: FloatArray, inefficiency: FloatArray) -> float:
+    """Median inefficiency of bright levels (%); of all levels where there are none."""
     finite = np.isfinite(inefficiency)
-    bright = finite & (signals >= _BRIGHT) & (signals <= turnoff if turnoff > 0 else True)
+    bright = finite & (signals >= _BRIGHT[0]) & (signals <= _BRIGHT[1])
     chosen = inefficiency[bright if bright.any() else finite]
     return 100.0 * float(np.median(chosen)) if chosen.size else float("nan")
 

@@ -5,9 +5,20 @@ from lsst.pex.config import Config, ConfigField, Field, ListField, RangeField
 from tasks.cti.algorithm import Columns, CtiSettings
 from tasks.isr.config import IsrConfig
 
-__all__ = ["CtiSolveConfig"]
+__all__ = ["CtiSolveConfig", "overscan_skip"]
 
 _DEFAULTS = CtiSettings()
+
+
+def overscan_skip() -> RangeField:
+    """Return the field of the overscan columns that hold the trail."""
+    return RangeField(
+        dtype=int,
+        default=15,
+        min=0,
+        doc="Leading columns of the serial overscan that its level is not taken from, where they are at most "
+        "half of it: they hold the trail. Rubin keeps to 3, and left out 5 in 2024-09.",
+    )
 
 
 def _columns(doc: str, default: Columns) -> ListField[int]:
@@ -25,6 +36,7 @@ class CtiSolveConfig(Config):
     """How deferred charge is solved (defaults: Rubin cp_pipe)."""
 
     isr = ConfigField[IsrConfig](dtype=IsrConfig, doc="Corrections made before anything is measured.")
+    overscan_skip = overscan_skip()
     offset_columns = _columns(
         "that the offset of the output amplifier is fitted to.", _DEFAULTS.offset_columns
     )

@@ -48,8 +48,10 @@ def segment_of(amplifier: AmplifierLayout, vendor: str) -> Segment:
     return Segment(prescan, data.width, data.height, vendor)
 
 
-def flat_steps(steps: IsrSteps, priors: Priors, raw: RawInput) -> IsrSteps:
+def flat_steps(steps: IsrSteps, priors: Priors, raw: RawInput, overscan_skip: int = 0) -> IsrSteps:
     """Corrections of a flat, of which only the statistics of deferred charge are wanted.
+
+    The level of the overscan is taken from behind the trail, which would otherwise take part of itself away.
 
     Parameters
     ----------
@@ -59,6 +61,9 @@ def flat_steps(steps: IsrSteps, priors: Priors, raw: RawInput) -> IsrSteps:
         Calibrations at hand.
     raw
         The flat.
+    overscan_skip
+        Leading columns of the serial overscan that its level is not taken from, if that is more than usual
+        and leaves half of them.
 
     Raises
     ------
@@ -77,7 +82,11 @@ def flat_steps(steps: IsrSteps, priors: Priors, raw: RawInput) -> IsrSteps:
             "enough",
             "leave cti out of the profile of a camera without overscan",
         )
-    return replace(steps, make_variance=False, make_statistics=False)
+    settings = steps.serial_overscan
+    width = min(one.serial_overscan_box.width for one in raw.raw.layout.amplifiers)
+    if settings is not None and settings.skip_leading < overscan_skip <= width // 2:
+        settings = replace(settings, skip_leading=overscan_skip)
+    return replace(steps, make_variance=False, make_statistics=False, serial_overscan=settings)
 
 
 def measure_flats(

@@ -14,6 +14,7 @@ from tasks.combine.connections import optional_table, raws_input, statistics_out
 from tasks.combine.pipeline_task import corrected
 from tasks.combine.priors import Priors
 from tasks.combine.raw_inputs import RawInput
+from tasks.cti.run.config import overscan_skip
 from tasks.cti.run.measure import flat_steps, segment_of
 from tasks.cti.solution.dataset import cti_from_table
 from tasks.cti.verify import flat_statistics, measure_cti
@@ -59,6 +60,8 @@ class VerifyCtiConfig(
 ):
     """Settings of the verification of CTI."""
 
+    overscan_skip = overscan_skip()
+
 
 class VerifyCtiTask(ProductVerificationTask):
     """Correct flats with the CTI under test, and measure what is left; see `tasks.cti.verify`.
@@ -94,7 +97,7 @@ class VerifyCtiTask(ProductVerificationTask):
         flats: dict[str, list[CtiStatistics | None]] = {name: [] for name in names}
         records: list[ExposureStatistics] = []
         for raw in raws:
-            steps = flat_steps(self.steps(raw), priors, raw)
+            steps = flat_steps(self.steps(raw), priors, raw, self.config.overscan_skip)
             found = read_cti_statistics(corrected(raw, steps, priors.calibrations, workspace).metadata)
             for name in names:
                 flats[name].append(found.get(name))

@@ -25,6 +25,9 @@ _TRAP_STARTS = ((5.0, 0.08, 0.35), (15.0, 0.08, 0.35), (5.0, 0.02, 0.7), (15.0, 
 _TRAP_LOWER, _TRAP_UPPER = (0.0, 0.0, 0.1), (30.0, 1.0, 1.0)
 """Size (electron), scale and emission time (pixel) of the trap (Rubin cp_pipe)."""
 
+_N_STARTS = 2
+"""Of them, those nearest to the flats are followed: a trap has more than one minimum."""
+
 _CLEARER = 30.0
 """Fall of χ² from which a trap is believed although the edge response asks for none: 5 σ for 3 parameters."""
 
@@ -105,9 +108,11 @@ def fit_global_cti(
     simple = _fit(residuals, _START_CTI, _LOWEST_CTI, _HIGHEST_CTI)
     if data.size <= 4:
         return _result(simple)
+    starts = [(_START_CTI, *start) for start in _TRAP_STARTS]
+    starts.sort(key=lambda start: float(np.sum(residuals(np.array(start)) ** 2)))
     fits = [
-        _fit(residuals, (_START_CTI, *start), (_LOWEST_CTI, *_TRAP_LOWER), (_HIGHEST_CTI, *_TRAP_UPPER))
-        for start in _TRAP_STARTS
+        _fit(residuals, start, (_LOWEST_CTI, *_TRAP_LOWER), (_HIGHEST_CTI, *_TRAP_UPPER))
+        for start in starts[:_N_STARTS]
     ]
     whole = min(fits, key=lambda fit: float(fit.cost))
     is_clearer = 2.0 * (simple.cost - whole.cost) > _CLEARER * noise**2
