@@ -85,7 +85,6 @@ DETECTOR_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
             _of("scale", "SKY_SCALE"),
             _of("residual", "SKY_RESIDUAL"),
             _of("before", "SKY_BEFORE"),
-            _of("level_residual", "LEVEL_RESIDUAL"),
         ),
     }
 )

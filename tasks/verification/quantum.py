@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from astropy.table import Table
+from lsst.images import MaskedImage
 from lsst.pipe.base import InputQuantizedConnection, NoWorkFound, QuantumContext
 
+from infra.butler.images import calibration_image
 from infra.images import CalibrationImage, Metadata
 from infra.instruments.layout import DetectorLayout
 from tasks.combine import metadata
@@ -62,7 +64,8 @@ def read_candidate(
     """
     ref = getattr(inputRefs, name)
     image = getattr(priors.calibrations, name, None)
-    candidate = image if isinstance(image, CalibrationImage) else butlerQC.get(ref)
+    stored = image if isinstance(image, CalibrationImage) else butlerQC.get(ref)
+    candidate = calibration_image(stored) if isinstance(stored, MaskedImage) else stored
     uuids = {**priors.uuids, name: str(ref.id)}
     return candidate, Priors(priors.calibrations, priors.cards, uuids)
 

@@ -1,0 +1,1 @@
+"""The tasks around the algorithm."""
