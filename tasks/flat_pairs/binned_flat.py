@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from infra.instruments.geometry import Box
 
-__all__ = ["BinGrid", "BinnedFlat", "bin_grid", "bin_pixels", "in_electrons"]
+__all__ = ["BinGrid", "BinnedFlat", "bin_grid", "bin_pixels", "chosen_bins", "in_electrons", "middling"]
 
 type FloatArray = npt.NDArray[np.float64]
 
@@ -33,6 +33,8 @@ class BinGrid:
     """First row and first column of each bin, shape (n_bins, 2)."""
     image_shape: tuple[int, int]
     """Shape (ny, nx) of the trimmed image."""
+    radius: npt.NDArray[np.float32] | None = None
+    """Distance of each bin from the middle of the focal plane (mm); None where nobody asked for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +48,9 @@ class BinnedFlat:
     y: FloatArray
     """Parallel position, from −1 to 1 across the image."""
     value: FloatArray
-    """Mean signal (electron)."""
+    """Mean signal (electron), or ratio of two."""
+    radius: FloatArray | None = None
+    """Distance from the middle of the focal plane (mm); None where nobody asked for it."""
 
 
 def bin_grid(boxes: Sequence[Box], image_shape: tuple[int, int], edge: int, size: int) -> BinGrid:
@@ -140,12 +144,40 @@ def in_electrons(grid: BinGrid, values: npt.NDArray[np.float32], gains: Sequence
     if not finite.any():
         nothing = np.zeros(0)
         return BinnedFlat(np.zeros(0, np.intp), nothing, nothing, nothing)
+    return chosen_bins(grid, signal, finite & middling(signal, finite))
+
+
+def middling(signal: FloatArray, finite: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Tell which bins are not far from the middling ones.
+
+    Parameters
+    ----------
+    signal
+        Shape (n_bins,).
+    finite
+        Bins that have a value, at least one.
+    """
     low, high = np.percentile(signal[finite], [5, 95])
-    kept = finite & (signal >= LOWEST * low) & (signal <= HIGHEST * high)
+    return np.asarray((signal >= LOWEST * low) & (signal <= HIGHEST * high))
+
+
+def chosen_bins(grid: BinGrid, signal: FloatArray, kept: npt.NDArray[np.bool_]) -> BinnedFlat:
+    """Return some bins of a flat.
+
+    Parameters
+    ----------
+    grid
+        All bins.
+    signal
+        Their values, shape (n_bins,).
+    kept
+        Which are wanted, shape (n_bins,).
+    """
     ny, nx = grid.image_shape
     return BinnedFlat(
         amplifier=grid.amplifier[kept].astype(np.intp),
         x=(grid.x[kept] + 0.5) / nx * 2.0 - 1.0,
         y=(grid.y[kept] + 0.5) / ny * 2.0 - 1.0,
         value=signal[kept],
+        radius=None if grid.radius is None else grid.radius[kept].astype(np.float64),
     )

@@ -4,7 +4,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import chebyshev
 
+from infra.errors import CalprodError
 from tasks.flat_pairs.binned_flat import BinnedFlat
+from tasks.flat_pairs.radial_profile import divide_by_profile, profile_basis, profile_nodes
 
 __all__ = ["fit_ratios"]
 
@@ -24,6 +26,7 @@ def fit_ratios(
     order: int,
     n_iterations: int,
     n_sigma: float,
+    radial_nodes: int = 0,
 ) -> FloatArray:
     """Fit illumination and ratios in turns.
 
@@ -42,11 +45,18 @@ def fit_ratios(
     n_sigma
         An amplifier whose ratio lies further than this from the median, in units of the scatter (MAD), does
         not shape the illumination in the next round.
+    radial_nodes
+        Nodes of a radial profile that the polynomial is multiplied by; 0 for none.
 
     Returns
     -------
     ratios
         Shape (amplifiers,), NaN for one without bins, all NaN if the reference has none.
+
+    Raises
+    ------
+    CalprodError
+        A radial profile is asked for, and the bins do not know where they stand.
 
     Notes
     -----
@@ -54,22 +64,33 @@ def fit_ratios(
     rounds do not get far from there: errors of half a percent remain. We begin with both fitted at once to
     the logarithm, where they are linear, and polish from there. Bins in the shadow of dust, which are far
     from any smooth field, are left out: a few percent deep, they bent it by as much.
+
+    cp_pipe divides a radial profile out before there are any ratios, fitted to the least absolute deviation;
+    it takes up whatever of the ratios goes with the radius. Fitted together with them it does not: a spline
+    has no steps, and these have.
     """
     n = shaping.size
     basis = np.asarray(chebyshev.chebvander2d(flat.x, flat.y, (order, order)), np.float64)
     has_bins = np.bincount(flat.amplifier, minlength=n) > 0
     if not has_bins[fixed]:
         return np.full(n, np.nan)
-    ratios, sound = _joint_start(flat, basis, fixed, shaping & has_bins)
+    radius, nodes, columns = None, None, basis
+    if radial_nodes:
+        if (radius := flat.radius) is None:
+            raise CalprodError("bins without radius have no radial profile", "set radial_nodes to 0")
+        nodes = profile_nodes(radius, radial_nodes)
+        columns = np.concatenate([basis, profile_basis(radius, nodes)], axis=1)
+    ratios, sound, light = _joint_start(flat, columns, fixed, shaping & has_bins)
+    value = flat.value
+    if radius is not None and nodes is not None:
+        value = divide_by_profile(value, radius, nodes, light[basis.shape[1] :])
     near = shaping.copy()
     for _ in range(n_iterations):
         used = near[flat.amplifier] & sound
         if not used.any():
             return np.full(n, np.nan)
-        coefficients, *_ = np.linalg.lstsq(
-            basis[used], (flat.value / ratios[flat.amplifier])[used], rcond=None
-        )
-        relative = flat.value / (basis @ coefficients)
+        coefficients, *_ = np.linalg.lstsq(basis[used], (value / ratios[flat.amplifier])[used], rcond=None)
+        relative = value / (basis @ coefficients)
         ratios = np.array(
             [np.median(relative[flat.amplifier == i]) if has_bins[i] else np.nan for i in range(n)]
         )
@@ -83,8 +104,8 @@ def fit_ratios(
 
 def _joint_start(
     flat: BinnedFlat, basis: FloatArray, fixed: int, shaping: npt.NDArray[np.bool_]
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """First guess of the ratios, and the bins that follow it.
+) -> tuple[FloatArray, npt.NDArray[np.bool_], FloatArray]:
+    """First guess of the ratios, the bins that follow it, and the coefficients of the light's logarithm.
 
     Illumination and ratios are fitted together, in one linear fit of the logarithm of the signal.
     """
@@ -106,4 +127,4 @@ def _joint_start(
             break
         used = near
     ratios[free] = np.exp(solution[basis.shape[1] :])
-    return ratios, used | ~lit
+    return ratios, used | ~lit, solution[: basis.shape[1]]

@@ -30,6 +30,7 @@ from tasks.combine.priors import Priors, read_priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
 from tasks.flat_pairs.config import SequenceConfig
 from tasks.flat_pairs.model import PairMeasurement
+from tasks.flat_pairs.radial_profile import with_radius
 from tasks.flat_pairs.reading import FlatReader, paired, read_raw_of
 from tasks.flat_pairs.sequence import MeasuredSequence, measure_sequence
 from tasks.isr.steps import Purpose
@@ -99,7 +100,10 @@ class PtcTask(PairsTask):
         """Adjust the gains to each other, and make tables."""
         if not self.config.adjust_gains:
             return Struct(output=to_table(curve))
-        adjusted = adjust_to_flats(curve, sequence.grid, sequence.binned, self.config.gain_ratio.settings())
+        settings, grid = self.config.gain_ratio.settings(sequence.instrument), sequence.grid
+        if settings.radial_nodes:
+            grid = with_radius(grid, sequence.instrument, sequence.layout)
+        adjusted = adjust_to_flats(curve, grid, sequence.binned, settings)
         if adjusted.reason is not None:
             self.log.warning("gains are not adjusted: %s", adjusted.reason)
         table = to_table(adjusted.curve)
@@ -108,7 +112,7 @@ class PtcTask(PairsTask):
 
     def binned_means(self) -> tuple[float, float]:
         """Return the range that the adjustment takes."""
-        return self.config.gain_ratio.settings().means if self.config.adjust_gains else (math.inf, -math.inf)
+        return self.config.gain_ratio.means() if self.config.adjust_gains else (math.inf, -math.inf)
 
 
 class LinearizerPtcConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):

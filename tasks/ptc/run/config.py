@@ -2,6 +2,7 @@
 
 from lsst.pex.config import ChoiceField, Config, Field, RangeField
 
+from tasks.flat_pairs.amplifier_ratios import light_of_camera
 from tasks.ptc.algorithm import FitType, OutlierSettings, SolveSettings
 from tasks.ptc.solve.gain_ratio import GainRatioSettings
 
@@ -66,18 +67,36 @@ class GainRatioConfig(Config):
     highest_mean = Field[float](dtype=float, default=20_000.0, doc="Highest mean of a flat used (adu).")
     seed = Field[int](dtype=int, default=12345, doc="Seed of the choice among more flats.")
     order = RangeField(
-        dtype=int, default=2, min=0, doc="Order of the illumination in each direction; 1 for LSSTCam."
+        dtype=int,
+        default=None,
+        optional=True,
+        min=0,
+        doc="Order of the illumination in each direction; None for the camera's: 1 beside a profile, else 2.",
+    )
+    radial_nodes = RangeField(
+        dtype=int,
+        default=None,
+        optional=True,
+        min=0,
+        doc="Nodes of a profile of the light in the distance from the middle of the focal plane, 0 for none; "
+        "None for the camera's: 20 for LSSTCam and LSSTComCam, 0 for others.",
     )
     highest_noise = Field[float](
         dtype=float, default=12.0, doc="Highest read noise of the reference amplifier (electron)."
     )
 
-    def settings(self) -> GainRatioSettings:
-        """Return how gain ratios are found."""
+    def means(self) -> tuple[float, float]:
+        """Return the range of the means of the flats used (adu)."""
+        return self.lowest_mean, self.highest_mean
+
+    def settings(self, instrument: str) -> GainRatioSettings:
+        """Return how gain ratios are found for a camera."""
+        order, radial_nodes = light_of_camera(instrument)
         return GainRatioSettings(
             n_flats=self.n_flats,
-            means=(self.lowest_mean, self.highest_mean),
+            means=self.means(),
             seed=self.seed,
-            order=self.order,
+            order=order if self.order is None else self.order,
+            radial_nodes=radial_nodes if self.radial_nodes is None else self.radial_nodes,
             highest_noise=self.highest_noise,
         )

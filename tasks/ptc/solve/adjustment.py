@@ -6,9 +6,9 @@ import numpy as np
 from astropy.table import Table
 
 from tasks.flat_pairs.binned_flat import BinGrid
+from tasks.flat_pairs.blas import one_thread
 from tasks.flat_pairs.curve.model import PhotonTransferCurve
 from tasks.flat_pairs.sequence import BinnedExposure
-from tasks.ptc.solve.blas import one_thread
 from tasks.ptc.solve.gain_ratio import (
     AdjustedGains,
     GainRatioSettings,

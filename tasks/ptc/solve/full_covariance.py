@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from tasks.ptc.solve.blas import one_thread
+from tasks.flat_pairs.blas import one_thread
 from tasks.ptc.solve.model import CovarianceFit, FitRefused
 from tasks.ptc.solve.polynomial import CovarianceParameters, LinearisedModel, coefficients, linearise
 from tasks.ptc.solve.reduction import DEGREE, ReducedPoints, reduce_points

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from tasks.flat_pairs.binned_flat import BinGrid, BinnedFlat, in_electrons
+from tasks.flat_pairs.amplifier_ratios import RatioSettings, amplifier_ratios, reference_amplifier
+from tasks.flat_pairs.binned_flat import BinGrid, in_electrons
 from tasks.flat_pairs.curve.model import PhotonTransferCurve
-from tasks.flat_pairs.illumination import fit_ratios
 
 __all__ = [
     "AdjustedGains",
@@ -23,7 +23,7 @@ type FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class GainRatioSettings:
+class GainRatioSettings(RatioSettings):
     """How gain ratios are found; the defaults are those of Rubin's cp_pipe for LATISS."""
 
     n_flats: int = 50
@@ -32,14 +32,6 @@ class GainRatioSettings:
     """Range of the flats' means (adu)."""
     seed: int = 12345
     """Seed of the choice among more flats."""
-    order: int = 2
-    """Order of the Chebyshev polynomial in each direction; 1 for LSSTCam."""
-    n_iterations: int = 10
-    """Rounds of field fit and ratios."""
-    n_sigma: float = 5.0
-    """Distance from the median ratio beyond which an amplifier does not shape the field."""
-    largest_ratio: float = 0.05
-    """Deviation from 1 that makes the worst amplifier be left out of the field."""
     highest_noise: float = 12.0
     """Highest read noise of the reference amplifier (electron)."""
 
@@ -83,24 +75,6 @@ def choose_flats(means: FloatArray, settings: GainRatioSettings | None = None) -
     return places
 
 
-def reference_amplifier(curve: PhotonTransferCurve, highest_noise: float = 12.0) -> str | None:
-    """Name of the amplifier that the ratios are relative to.
-
-    Returns
-    -------
-    name
-        The one of median gain among those of low noise and high turnoff; None with fewer than two of these.
-    """
-    good = [one for one in curve.amplifiers if not one.is_bad]
-    if not good:
-        return None
-    lowest = np.percentile([one.turnoff for one in good], 25)
-    candidates = [one for one in good if one.noise <= highest_noise and one.turnoff >= lowest]
-    if len(candidates) < 2:
-        return None
-    return sorted(candidates, key=lambda one: one.gain)[len(candidates) // 2].name
-
-
 def gain_ratios(
     grid: BinGrid,
     values: npt.NDArray[np.float32],
@@ -131,20 +105,8 @@ def gain_ratios(
     A Chebyshev polynomial for the illumination and the amplifiers' medians about it are fitted in turns.
     """
     settings = settings or GainRatioSettings()
-    return _without_worst(in_electrons(grid, values, gains.tolist()), fixed, gains.size, settings)
-
-
-def _without_worst(flat: BinnedFlat, fixed: int, n: int, settings: GainRatioSettings) -> FloatArray:
-    """Ratios, with amplifiers of extreme ratio left out of the field one by one."""
-    shaping = np.ones(n, np.bool_)
-    for _ in range(max(n // 2, 1)):
-        ratios = fit_ratios(flat, fixed, shaping, settings.order, settings.n_iterations, settings.n_sigma)
-        far = np.where(shaping & np.isfinite(ratios), np.abs(ratios - 1.0), 0.0)
-        far[fixed] = 0.0
-        if far.max() <= settings.largest_ratio:
-            break
-        shaping[int(np.argmax(far))] = False
-    return ratios
+    flat = in_electrons(grid, values, gains.tolist())
+    return amplifier_ratios(flat, fixed, gains.size, settings).ratios
 
 
 def adjust_gains(
