@@ -20,11 +20,12 @@ from tasks.flat.run.colours_task import FlatColoursTask
 from tasks.flat.run.combine_task import FlatScaledTask
 from tasks.flat.run.gradient_tasks import FlatApplyTask, FlatGradientTask
 from tasks.flat.run.levels_tasks import FlatMeasureTask, FlatNormalizeTask
+from tasks.flat.run.verify_task import VerifyFlatMultiChipTask
 from tasks.isr.steps import Purpose
 from tasks.verification.pipeline_task import Room, VerificationConfig, VerificationTask
 
 __all__ = ["FlatApplyTask", "FlatBootstrapTask", "FlatColoursTask", "FlatGradientTask", "FlatMeasureTask"]
-__all__ += ["FlatNormalizeTask", "FlatScaledTask", "FlatTask", "VerifyFlatTask"]
+__all__ += ["FlatNormalizeTask", "FlatScaledTask", "FlatTask", "VerifyFlatMultiChipTask", "VerifyFlatTask"]
 
 _DIMENSIONS = ("instrument", "detector", "physical_filter")
 

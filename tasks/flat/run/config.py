@@ -9,8 +9,13 @@ from infra.instruments import camera
 from tasks.flat.gradient.bins import BIN_SIZE
 from tasks.flat.gradient.recipe import GradientSettings, gradient_settings
 from tasks.isr.config import IsrConfig
+from tasks.verification.pipeline_task import VerificationConfig
 
-__all__ = ["ApplyConfig", "BinConfig", "ColoursConfig", "GradientConfig", "LevelsConfig", "NormalizeConfig"]
+__all__ = ["GAIN_SOURCE", "ApplyConfig", "BinConfig", "ColoursConfig", "FocalPlaneChecks", "GradientConfig"]
+__all__ += ["LevelsConfig", "NormalizeConfig"]
+
+GAIN_SOURCE = "LSST ISR GAIN SOURCE"
+"""Card that says where the gains of a flat come from."""
 
 
 class LevelsConfig(Config):
@@ -81,3 +86,11 @@ class ColoursConfig(Config):
     first_weight = RangeField(
         dtype=float, default=0.5, min=0.0, max=1.0, doc="Weight of the first; the second has the rest."
     )
+
+
+class FocalPlaneChecks(VerificationConfig):
+    """Settings of the verification of the flats of many detectors."""
+
+    def setDefaults(self) -> None:
+        """Keep where the gains come from: what amplifiers may differ by depends on it."""
+        self.header_keys = [*self.header_keys, GAIN_SOURCE]
