@@ -31,12 +31,14 @@ _NUMBERS = {
     "SERIAL_CTI_TURNOFF_SAMPLING_ERR": "serial_cti_turnoff_sampling_error",
     "PARALLEL_CTI_TURNOFF": "parallel_cti_turnoff",
     "PARALLEL_CTI_TURNOFF_SAMPLING_ERR": "parallel_cti_turnoff_sampling_error",
+}
+_FURTHER_NUMBERS = {
     "DRIFT_SCALE_ERR": "drift_scale_error",
     "DECAY_TIME_ERR": "decay_time_error",
     "GLOBAL_CTI_ERR": "global_cti_error",
     "TRAIL_SIGNAL": "trail_signal",
 }
-"""Columns of single numbers and the fields they hold; those from DRIFT_SCALE_ERR on are not Rubin's."""
+"""Columns of single numbers and the fields they hold: Rubin's, and others."""
 
 _ARRAYS = {
     "SIGNALS": "signals",
@@ -68,7 +70,8 @@ def cti_to_table(solution: CtiSolution) -> Table:
     """
     ones = solution.amplifiers
     columns: dict[str, object] = {"AMPLIFIER": [one.name for one in ones]}
-    columns |= {name: np.array([getattr(one, field) for one in ones]) for name, field in _NUMBERS.items()}
+    numbers = _NUMBERS | _FURTHER_NUMBERS
+    columns |= {name: np.array([getattr(one, field) for one in ones]) for name, field in numbers.items()}
     for name, field in _ARRAYS.items():
         columns |= split_column(name, _padded([getattr(one, field) for one in ones]))
     traps = [one.trap for one in ones]
@@ -169,7 +172,9 @@ def cti_from_dict(plain: Mapping[str, object]) -> CtiSolution:
 def _amplifier(row: Mapping[str, Any], arrays: Mapping[str, Numbers | None], i: int) -> AmplifierCti:
     """CTI of one amplifier."""
     fields: dict[str, Any] = {
-        field: float(_numbers(row[name])) for name, field in _NUMBERS.items() if name in row
+        field: float(_numbers(row[name]))
+        for name, field in (_NUMBERS | _FURTHER_NUMBERS).items()
+        if name in row or name in _NUMBERS
     }
     for name in ("SIGNALS", "SERIAL_EPER", "PARALLEL_EPER"):
         if arrays[name] is None:
