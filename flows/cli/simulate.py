@@ -15,11 +15,11 @@ from flows.cli.progress import showing_progress
     metavar="SPEC",
     default="demo",
     show_default=True,
-    help="Night specification: a YAML file, or one that comes with calprod (demo, clean, small, faults).",
+    help="Night specification: a YAML file, or one that comes with calprod (demo, complete, comcam …).",
 )
 @click.option("--full", is_flag=True, help="Write the real 576 × 2048 segments instead of reduced ones.")
 def command(directory: Path, night: str, full: bool) -> None:
-    """Write a simulated LATISS calibration night into DIR: raws, and DIR/truth beside them.
+    """Write a simulated calibration night into DIR: raws, and DIR/truth beside them.
 
     \b
     Example: calprod simulate night --night demo
