@@ -29,7 +29,7 @@ from tasks.flat_pairs.model import PairMeasurement
 from tasks.verification.model import StatisticValues
 from tasks.verification.quantum import ProductMeasurement
 
-__all__ = ["Evidence", "product_statistics"]
+__all__ = ["Evidence", "covariance_table", "product_statistics"]
 
 type FloatArray = npt.NDArray[np.float64]
 
@@ -107,6 +107,49 @@ def product_statistics(
         **evidence.spots,
     }
     return ProductMeasurement(measured, detector, problems)
+
+
+def covariance_table(table: Table, evidence: Evidence) -> Table:
+    """Covariances of the flats without and with the kernel, a row per amplifier and pair.
+
+    Parameters
+    ----------
+    table
+        The kernels.
+    evidence
+        Flats, before and after they were corrected.
+
+    Returns
+    -------
+    covariances
+        ``amplifier``, ``signal`` (electron), and for the lags 00, 10 (serial neighbours) and 01
+        (parallel ones) ``c…_before``, ``c…_after`` and ``c…_error`` (electron²), covariances beyond photons
+        and read noise.
+    """
+    amplifiers = from_table(table).amplifiers
+    gains = {one.name: one.gain for one in amplifiers}
+    highest = {one.name: _highest(one) for one in amplifiers}
+    before, after = (
+        excess_of(each, gains, highest, lowest_signal=evidence.lowest_signal)
+        for each in (evidence.before, evidence.after)
+    )
+    names = [
+        name for name in before if name in after and before[name].signals.size == after[name].signals.size
+    ]
+    columns: dict[str, object] = {
+        "amplifier": np.array([name for name in names for _ in before[name].signals], "U8"),
+        "signal": np.concatenate([np.zeros(0), *(before[name].signals for name in names)]),
+    }
+    for statistic, lag in _LAGS.items():
+        key = "c" + statistic[1:]
+        for label, each, field_name in (
+            ("before", before, "values"),
+            ("after", after, "values"),
+            ("error", after, "errors"),
+        ):
+            parts = [getattr(each[name], field_name)[:, lag[0], lag[1]] for name in names]
+            columns[f"{key}_{label}"] = np.concatenate([np.zeros(0), *parts])
+    return Table(columns)
 
 
 def _highest(one: AmplifierKernel) -> float:

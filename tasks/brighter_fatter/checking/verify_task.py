@@ -17,6 +17,7 @@ from lsst.pipe.base import (
     QuantumContext,
     Struct,
 )
+from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a module
 
 from infra.instruments.layout import DetectorLayout
 from tasks.brighter_fatter.checking.config import CheckConfig
@@ -24,7 +25,7 @@ from tasks.brighter_fatter.checking.growth import growth_of_spots
 from tasks.brighter_fatter.checking.pairs import chosen_pairs, compare_pairs, without_kernel
 from tasks.brighter_fatter.checking.spots import Spots, measure_spots
 from tasks.brighter_fatter.kernel.table import from_table
-from tasks.brighter_fatter.verify import Evidence, product_statistics
+from tasks.brighter_fatter.verify import Evidence, covariance_table, product_statistics
 from tasks.combine.connections import (
     optional_calibration,
     optional_table,
@@ -62,6 +63,12 @@ class VerifyBfkConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     bias = optional_calibration("biasBootstrap", "Bias (adu) to subtract, for a camera without overscan.")
     dark = optional_calibration("dark", "Dark (adu/s) to subtract, in the order of 2024-04.")
     statistics = statistics_output("verifyBfkStatistics")
+    covariances = connection.Output(
+        doc="Covariances of the flats without and with the kernel, a row per amplifier and pair.",
+        name="verifyBfkCovariances",
+        storageClass="ArrowAstropy",
+        dimensions=_DIMENSIONS,
+    )
 
     def __init__(self, *, config: "VerifyBfkConfig") -> None:
         if config.isr.order != "2024-04":
@@ -143,7 +150,8 @@ class VerifyBfkTask(ProductVerificationTask):
         Returns
         -------
         Struct
-            ``statistics``: a dumped `DetectorStatistics`.
+            ``statistics``: a dumped `DetectorStatistics`. ``covariances``: a table, see
+            `tasks.brighter_fatter.verify.covariance_table`.
         """
         layout = raw.raw.layout
         pairs, n_held_out = chosen_pairs(pairing.pairs, input_exposures(candidate), self.config.most_pairs)
@@ -166,7 +174,7 @@ class VerifyBfkTask(ProductVerificationTask):
             f"{n_held_out} of them new" if n_held_out else "all of them its own inputs",
             len(spots[: self.config.most_spots]),
         )
-        return Struct(statistics=record.plain())
+        return Struct(statistics=record.plain(), covariances=covariance_table(candidate, evidence))
 
     def _growth(
         self, spots: Sequence[int], read: ReadRaw, priors: Priors, gains: dict[str, float]

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tasks.brighter_fatter.kernel.model import AmplifierKernel
 from tasks.brighter_fatter.kernel.settings import KernelSettings
 from tasks.flat_pairs.curve.model import AmplifierCurve
 
-__all__ = ["Correlations", "fold", "noise_covariances", "scaled_correlations", "tiled"]
+__all__ = ["Correlations", "noise_covariances", "noise_free_correlations", "scaled_correlations", "tiled"]
 
 type FloatArray = npt.NDArray[np.float64]
 
@@ -31,12 +32,6 @@ def tiled(quadrant: FloatArray) -> FloatArray:
     """All four quadrants out of one, shape (..., 2 r − 1, 2 r − 1) of (..., r, r), lag zero in the middle."""
     half = np.concatenate([quadrant[..., :0:-1, :], quadrant], axis=-2)
     return np.concatenate([half[..., :, :0:-1], half], axis=-1)
-
-
-def fold(square: FloatArray) -> FloatArray:
-    """One quadrant out of all four that are alike, shape (r, r) of (2 r − 1, 2 r − 1)."""
-    centre = square.shape[-1] // 2
-    return square[..., centre:, centre:]
 
 
 def noise_covariances(curve: AmplifierCurve, side: int) -> FloatArray:
@@ -82,3 +77,12 @@ def scaled_correlations(curve: AmplifierCurve, settings: KernelSettings) -> Corr
         good &= imbalance <= settings.largest_imbalance
     n_rejected = int(np.count_nonzero(in_range & ~good))
     return Correlations(signals[good], values[good], errors[good], n_rejected)
+
+
+def noise_free_correlations(one: AmplifierKernel) -> tuple[FloatArray, FloatArray]:
+    """Signals (electron) and correlations (1/electron) of all levels of a stored kernel, for looking at."""
+    signals = one.means * one.gain
+    excess = -(one.gain**2) * one.covariances
+    excess[:, 0, 0] += signals + (one.noise**2 if np.isfinite(one.noise) else 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return signals, excess / signals[:, None, None] ** 2
