@@ -1,1 +1,1 @@
-"""The correction of gains by flats."""
+"""The correction of the gains: by how much amplifiers have moved against each other since an earlier flat."""

@@ -1,0 +1,1 @@
+"""What the PipelineTasks of the correction of the gains are made of."""

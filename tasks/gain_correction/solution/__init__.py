@@ -1,0 +1,1 @@
+"""What a correction of the gains holds, and its table."""
