@@ -156,11 +156,11 @@ def _trail(one: AmplifierCti, flats: Sequence[CtiStatistics], n_transfers: int) 
         usable = np.isfinite(measured).all(axis=1) & (signals > 0) & (measured[:, 1] > 0)
         usable &= (signals <= turnoff) & (signals <= _highest(one))
     names = ("TRAIL_LEFT", "TRAIL_OVERCORRECTED")
-    if not usable.any():
+    known = np.isfinite(one.serial_eper)
+    if not (usable.any() and known.any()):
         return dict.fromkeys((*names, *(f"{name}_ALLOWANCE" for name in names), "TRAIL_RATIO"), float("nan"))
     order = np.argsort(signals[usable], kind="stable")
     signals, trails, errors = signals[usable][order], *measured[usable][order].T
-    known = np.isfinite(one.serial_eper)
     before = np.interp(signals, one.signals[known], (one.serial_eper * one.signals)[known]) * n_transfers
     groups = np.array_split(np.arange(signals.size), max(1, min(_GROUPS, signals.size // _FEWEST_IN_GROUP)))
     rows = np.array([_mean_of(group, one, signals, trails, errors, before) for group in groups])
