@@ -2,13 +2,13 @@
 
 Of the detector: ``REDUCED_CHI2``, of the fit with the scatter of the amplifiers as error (cp_pipe's);
 ``A00_RESIDUAL``, model less measured central area change over the measured one, ``A10_RESIDUAL`` and
-``A01_RESIDUAL`` the same of serial and parallel neighbours, ``WORST_PULL`` the largest difference in units of the scatter;
-``SUM_RULE``, sum of all shifts' area changes over the size of the central one, which is nearly 0 as charge only
-moves; ``SHIFT_CONTINUITY``, by how much a boundary has two shifts, seen from either side, over the largest
-shift; ``AXES``, difference of parallel and serial neighbours in the model over that measured, 1 where the axes
-agree, −1 where they are exchanged; ``N_AT_BOUND``, parameters at a bound other than the extents of the charge;
-``N_GOOD``, amplifiers that took part, ``N_BAD``, those that did not.
-"""  # noqa: E501 - a name
+``A01_RESIDUAL`` the same of serial and parallel neighbours; ``WORST_PULL``, the largest difference in units of
+the scatter; ``SUM_RULE``, sum of the area changes that the shifts make over the size of the central one, nearly
+0 as charge only moves; ``SHIFT_CONTINUITY``, by how much a boundary has two shifts, seen from either side, over
+the largest shift; ``AXES``, difference of parallel and serial neighbours by the shifts over that measured, 1
+where the axes agree and −1 where they are exchanged; ``N_AT_BOUND``, parameters at a bound other than the
+extents of the charge; ``N_GOOD``, amplifiers that took part, and ``N_BAD``, those that did not.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +68,7 @@ def _residuals(stored: StoredDistortion) -> StatisticValues:
     measured, scatter = stored.measured[:n, :n], stored.scatter[:n, :n]
     difference = stored.modelled - measured
     error = scatter / np.sqrt(np.maximum(stored.n_used[:n, :n], 1))
+    area = _area(stored)
     along = float(measured[0, 1] - measured[1, 0])
     is_told = abs(along) > _SIGNIFICANT * float(np.hypot(error[0, 1], error[1, 0]))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -77,14 +78,19 @@ def _residuals(stored: StoredDistortion) -> StatisticValues:
         "A10_RESIDUAL": float(difference[1, 0] / measured[1, 0]),
         "A01_RESIDUAL": float(difference[0, 1] / measured[0, 1]),
         "WORST_PULL": float(np.nanmax(pulls)),
-        "AXES": float(stored.modelled[0, 1] - stored.modelled[1, 0]) / along if is_told else np.nan,
+        "AXES": float(area[0, 1] - area[1, 0]) / along if is_told else np.nan,
     }
 
 
 def _sum_rule(stored: StoredDistortion) -> float:
     """Sum of the area changes that the shifts make, in units of the central one."""
-    area = stored.north + stored.south + stored.east + stored.west
+    area = _area(stored)
     return mirrored_sum(area) / abs(float(area[0, 0]))
+
+
+def _area(stored: StoredDistortion) -> FloatArray:
+    """Area changes that the shifts make."""
+    return stored.north + stored.south + stored.east + stored.west
 
 
 def _continuity(stored: StoredDistortion) -> float:
