@@ -13,11 +13,14 @@ type FloatArray = npt.NDArray[np.float64]
 MOST_STEPS = 300
 """Steps after which the search ends in any case."""
 
-_RELATIVE = 1e-9
+_RELATIVE = 1e-7
 """Relative improvement below which a step counts as none."""
 
 _ROUNDING = 0.01
 """The absolute value is rounded off within this part of the median deviation."""
+
+_EXACT = 1e-9
+"""Deviation, relative to the data, that counts as none."""
 
 _PATIENCE = 3
 """Steps without improvement after which it is over."""
@@ -63,6 +66,7 @@ def minimise_absolute(
     parameters, values = start, model(start)
     cost = float(np.abs(data - values).mean())
     damping, idle = 1e-9, 0
+    exact = _EXACT * float(np.abs(data).mean())
     for _ in range(MOST_STEPS):
         deviation = data - values
         size = np.abs(deviation)
@@ -77,7 +81,7 @@ def minimise_absolute(
         damping = min(damping * 100.0, 1e2) if length == 0.0 else max(damping / 10.0, 1e-12)
         idle = idle + 1 if new >= cost * (1.0 - _RELATIVE) else 0
         cost = new
-        if idle >= _PATIENCE or cost < 1e-13:
+        if idle >= _PATIENCE or cost < exact:
             return AbsoluteFit(parameters, cost, True)
     return AbsoluteFit(parameters, cost, False)
 
