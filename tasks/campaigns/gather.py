@@ -14,8 +14,9 @@ from infra.settings import CalibrationSettings
 from infra.workspace import Workspace
 from tasks.selection.detectors import merge_detectors
 from tasks.selection.explicit import Overrides
-from tasks.selection.model import ExposureRecord, Plan
+from tasks.selection.model import ExposureRecord, Plan, StateValue
 from tasks.selection.plan import make_plan
+from tasks.selection.states import merge_states, usual_states
 
 __all__ = ["bands_of_day", "day_records", "plan_day", "record_of", "wanted_calibrations"]
 
@@ -106,11 +107,15 @@ def day_records(workspace: Workspace, butler: Butler, days: Iterable[int]) -> li
     for day_obs in wanted:
         for one in workspace.ledger.observations(workspace.instrument, day_obs=day_obs):
             seen.setdefault(one.exposure, {})[one.detector] = one
-    return [record_of(row, seen.get(row.exposure, {}), names) for row in rows]
+    usual = usual_states({number: one.header_values for number, one in its.items()} for its in seen.values())
+    return [record_of(row, seen.get(row.exposure, {}), names, usual) for row in rows]
 
 
 def record_of(
-    row: ExposureRow, observations: Mapping[int, Observation], names: Mapping[int, str]
+    row: ExposureRow,
+    observations: Mapping[int, Observation],
+    names: Mapping[int, str],
+    usual: Mapping[int, Mapping[str, StateValue]] = MappingProxyType({}),
 ) -> ExposureRecord:
     """Return what selection works on: the Butler's record of an exposure, and what ingest saw of it.
 
@@ -119,17 +124,18 @@ def record_of(
     row
         The exposure.
     observations
-        What ingest saw, by detector number. The lowest detector speaks for the camera's state, which is the
-        same for all.
+        What ingest saw, by detector number.
     names
         Full name of each detector.
+    usual
+        What each detector usually says of the camera's state.
     """
     looks = {
         names.get(number, str(number)): QuickStatistics.from_json(one.statistics)
         for number, one in observations.items()
         if one.statistics
     }
-    state = observations[min(observations)].header_values if observations else MappingProxyType({})
+    state = merge_states({number: one.header_values for number, one in observations.items()}, usual)
     return ExposureRecord(
         exposure=row.exposure,
         day_obs=row.day_obs,
@@ -146,7 +152,7 @@ def record_of(
         target=row.target,
         has_simulated=row.has_simulated,
         obs_id=row.obs_id,
-        state=state,
+        state=MappingProxyType(state),
         statistics=merge_detectors(looks),
     )
 
