@@ -59,8 +59,8 @@ def kernel_from_bfk(table: Table) -> BrighterFatterKernel:
     ----------
     table
         One row per amplifier with AMPLIFIER, KERNEL (1/electron, flattened, serial lag first), VALID and GAIN
-        (electron/adu). Where LEVEL is DETECTOR, DETECTOR_KERNEL has the kernel of the detector in every row;
-        otherwise it is the mean of the valid ones.
+        (electron/adu). DETECTOR_KERNEL has the kernel of the detector in every row; without, it is the mean
+        of the valid ones.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def kernel_from_bfk(table: Table) -> BrighterFatterKernel:
         The table is no brighter-fatter kernel, lacks a column, or has no valid kernel.
     """
     _check(table, "bfk", "bfk", ("AMPLIFIER", "KERNEL", "VALID", "GAIN"))
-    if str(table.meta.get("LEVEL", "AMP")) == "DETECTOR" and "DETECTOR_KERNEL" in table.colnames:
+    if "DETECTOR_KERNEL" in table.colnames and np.any(table["DETECTOR_KERNEL"][0]):
         kernel = _square(_numbers(table["DETECTOR_KERNEL"][0]))
     else:
         valid = [

@@ -1,0 +1,134 @@
+"""The electrostatic model as a product: its table, its task, and what its verification tells."""
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from lsst.daf.butler import DatasetType
+from lsst.pex.config import FieldValidationError
+
+from infra.butler.repository import create_repository, open_butler, register_instrument
+from infra.errors import CalprodError
+from infra.instruments.class_names import instrument_class_name
+from infra.ledger.clock import now
+from tasks.brighter_fatter.electrostatic.pipeline_task import (
+    ElectrostaticDistortionConfig,
+    ElectrostaticDistortionTask,
+)
+from tasks.brighter_fatter.electrostatic.table import from_table, to_table
+from tasks.brighter_fatter.electrostatic.verify import product_statistics
+from tasks.combine.priors import calibrations_of
+from tasks.flat_pairs.curve.table import to_table as curve_to_table
+from tests.brighter_fatter.electrostatic_curves import ALPHA, NAMES, curve, solution
+from tests.isr.raws import LAYOUT
+
+NAME = "electroBfDistortionMatrix"
+
+
+def check_equal(found, expected):
+    for field in ("measured", "scatter", "modelled", "north", "south", "east", "west", "n_used"):
+        np.testing.assert_array_equal(getattr(found, field), getattr(expected, field), err_msg=field)
+    for field in ("parameters", "gains", "bad_amplifiers", "at_bound", "chi_squared"):
+        assert getattr(found, field) == getattr(expected, field), field
+    np.testing.assert_equal(found.errors, expected.errors)
+
+
+def test_nothing_is_lost_in_a_table_and_a_file(tmp_path):
+    table = to_table(solution())
+    stored = from_table(table)
+    assert stored.parameters == solution().parameters.values()
+    np.testing.assert_array_equal(stored.north, -stored.parameters["alpha"] * solution().shifts.upper)
+    assert (stored.bad_amplifiers, len(stored.gains)) == (("C14",), 16)
+    table.write(tmp_path / "matrix.ecsv")
+    check_equal(from_table(Table.read(tmp_path / "matrix.ecsv")), stored)
+
+
+def test_through_a_butler_and_into_the_corrections(tmp_path):
+    create_repository(tmp_path / "repo")
+    with open_butler(tmp_path / "repo", writeable=True) as butler:
+        register_instrument(butler, instrument_class_name("LATISS"))
+        dataset_type = DatasetType(
+            NAME, ("instrument", "detector"), "AstropyTable", universe=butler.dimensions, isCalibration=True
+        )
+        butler.registry.registerDatasetType(dataset_type)
+        butler.collections.register("some/run")
+        ref = butler.put(to_table(solution()), NAME, instrument="LATISS", detector=0, run="some/run")
+        table = butler.get(ref)
+    check_equal(from_table(table), from_table(to_table(solution())))
+    matrix = calibrations_of({NAME: table}).distortion
+    np.testing.assert_allclose(matrix.north, -ALPHA * solution().shifts.upper, rtol=1e-3)
+    assert matrix.gains["C11"] == pytest.approx(1.01)
+
+
+def run(table, **changes):
+    config = ElectrostaticDistortionConfig()
+    config.update(**changes)
+    config.validate()
+    task = ElectrostaticDistortionTask(config=config)
+    return task.run(table, source=("some/run", "some-uuid"), created=now()).output
+
+
+def test_the_task_names_its_curve_and_gives_shifts_for_filters():
+    table = run(curve_to_table(curve()), bands={"y_09": "918-1050", "g_01": "400-552"})
+    assert (table.meta["PTC_RUN"], table.meta["PTC_UUID"]) == ("some/run", "some-uuid")
+    assert (table.meta["OBSTYPE"], table.meta["INSTRUME"]) == ("BF_DISTORTION_MATRIX", "LATISS")
+    row = table[0]
+    assert list(row["AVAILABLE_FILTERS"]) == ["y_09", "g_01"]
+    of_red, of_blue = np.asarray(row["A_N_BY_FILTER"]).reshape(2, 8, 8)
+    surface = np.asarray(row["A_N"]).reshape(8, 8)
+    assert of_blue[0, 0] == pytest.approx(surface[0, 0], rel=1e-2)
+    assert abs(of_red[0, 0]) < abs(of_blue[0, 0])
+
+
+@pytest.mark.parametrize("band", ["red", "900-800", "100-200"])
+def test_a_band_that_is_none_is_refused(band):
+    with pytest.raises(FieldValidationError, match="no range"):
+        run(curve_to_table(curve()), bands={"y": band})
+
+
+def test_a_table_of_another_kind_is_refused():
+    table = to_table(solution())
+    table.meta["OBSTYPE"] = "BFK"
+    with pytest.raises(CalprodError, match="no electrostatic model"):
+        from_table(table)
+    table = to_table(solution())
+    table.remove_column("A_N")
+    with pytest.raises(CalprodError, match="no column A_N"):
+        from_table(table)
+
+
+def statistics(table):
+    return product_statistics(table, LAYOUT).detector
+
+
+def test_a_sound_model_leaves_nothing_of_what_it_was_fitted_to():
+    table = to_table(solution())
+    found = statistics(table)
+    assert found["REDUCED_CHI2"] < 1.0
+    assert abs(found["A00_RESIDUAL"]) < 1e-5
+    assert abs(found["SUM_RULE"]) < 0.15  # shifts reach beyond eight lags
+    assert found["SHIFT_CONTINUITY"] < 1e-12
+    assert found["AXES"] == pytest.approx(1.0, abs=1e-3)
+    assert found["N_AT_BOUND"] <= 1.0  # zsh is all but at zq
+    assert (found["N_GOOD"], found["N_BAD"]) == (15.0, 1.0)
+    assert product_statistics(table, LAYOUT).problems == {"C14": "has no area changes"}
+
+
+def test_shifts_with_their_axes_exchanged_are_told():
+    table = to_table(solution())
+    for name in ("A_N", "A_S", "A_E", "A_W"):
+        partner = {"A_N": "A_E", "A_E": "A_N", "A_S": "A_W", "A_W": "A_S"}[name]
+        source = np.asarray(to_table(solution())[partner][0]).reshape(8, 8)
+        table[name][0] = source.T.ravel()
+    assert statistics(table)["AXES"] == pytest.approx(-1.0, abs=1e-3)
+    # Matrices that are transposed without being exchanged contradict each other.
+    table = to_table(solution())
+    table["A_N"][0] = np.asarray(table["A_N"][0]).reshape(8, 8).T.ravel()
+    assert statistics(table)["SHIFT_CONTINUITY"] > 0.01
+
+
+def test_shifts_of_the_wrong_sign_are_told():
+    table = to_table(solution())
+    for name in ("A_N", "A_S", "A_E", "A_W"):
+        table[name][0] = -np.asarray(table[name][0])
+    assert statistics(table)["AXES"] == pytest.approx(-1.0, abs=1e-3)
+    assert len(NAMES) == len(LAYOUT.amplifiers)
