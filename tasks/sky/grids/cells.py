@@ -1,5 +1,6 @@
 """The sky of exposures of one detector as grids of cells: all that is kept of an exposure."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -126,11 +127,14 @@ def grids_table(cells: DetectorCells, grids: Sequence[SkyGrid]) -> Table:
     -------
     table
         exposure; begin, end (TAI, MJD); exposure_time, dark_time (s); mean and error (electron), each of the
-        shape of the grid. In its header: instrument, detector, image shape, mesh (pixel), places of rows and
-        columns of cells (mm), and the cards that all exposures share.
+        shape of the grid. In each row alike, since the Butler keeps no header of such tables: instrument,
+        detector, shape of the image and mesh (pixel), x_mm and y_mm of columns and rows of cells, and cards,
+        those that all exposures share (JSON).
     """
     inputs = [grid.described for grid in grids]
-    table = Table(
+    n = len(inputs)
+    cards = json.dumps(common_cards([one.header for one in inputs]))
+    return Table(
         {
             "exposure": np.array([one.exposure for one in inputs], np.int64),
             "begin": np.array([one.begin_mjd for one in inputs]),
@@ -139,18 +143,15 @@ def grids_table(cells: DetectorCells, grids: Sequence[SkyGrid]) -> Table:
             "dark_time": np.array([one.dark_time for one in inputs]),
             "mean": np.stack([grid.mean for grid in grids]),
             "error": np.stack([grid.error for grid in grids]),
+            "instrument": [cells.instrument] * n,
+            "detector": np.full(n, cells.detector, np.int32),
+            "shape": np.tile(np.array(cells.shape, np.int32), (n, 1)),
+            "mesh": np.full(n, cells.mesh, np.int32),
+            "x_mm": np.tile(cells.x, (n, 1)),
+            "y_mm": np.tile(cells.y, (n, 1)),
+            "cards": [cards] * n,
         }
     )
-    table.meta = {
-        "INSTRUME": cells.instrument,
-        "DETECTOR": cells.detector,
-        "SHAPE": list(cells.shape),
-        "MESH": cells.mesh,
-        "X_MM": cells.x.tolist(),
-        "Y_MM": cells.y.tolist(),
-        "CARDS": common_cards([one.header for one in inputs]),
-    }
-    return table
 
 
 def grids_from_table(table: Table) -> SkyGrids:
@@ -159,22 +160,28 @@ def grids_from_table(table: Table) -> SkyGrids:
     Raises
     ------
     CalprodError
-        A column or a card is missing.
+        A column is missing, or there are no rows.
     """
-    try:
-        meta = table.meta
-        ny, nx = (int(size) for size in meta["SHAPE"])
-        x, y = (np.array(meta[key], np.float64) for key in ("X_MM", "Y_MM"))
-        cells = DetectorCells(str(meta["INSTRUME"]), int(meta["DETECTOR"]), (ny, nx), int(meta["MESH"]), x, y)
-        names = ("exposure", "begin", "end", "exposure_time", "dark_time")
-        rows = zip(*(table[name].tolist() for name in names), strict=True)
-        grids = tuple(
-            SkyGrid(CombineInput(*row), np.asarray(mean, np.float64), np.asarray(error, np.float64))
-            for row, mean, error in zip(rows, table["mean"], table["error"], strict=True)
-        )
-        return SkyGrids(cells, grids, dict(meta["CARDS"]))
-    except KeyError as error:
-        raise CalprodError(f"a table of skies has no {error}", "measure the exposures again") from error
+    names = ("exposure", "begin", "end", "exposure_time", "dark_time")
+    needed = {*names, "mean", "error", "instrument", "detector", "shape", "mesh", "x_mm", "y_mm", "cards"}
+    if missing := sorted(needed - set(table.colnames)) or (() if len(table) else ("rows",)):
+        raise CalprodError(f"a table of skies has no {', '.join(missing)}", "measure the exposures again")
+    first = table[0]
+    ny, nx = (int(size) for size in first["shape"])
+    cells = DetectorCells(
+        str(first["instrument"]),
+        int(first["detector"]),
+        (ny, nx),
+        int(first["mesh"]),
+        np.array(first["x_mm"], np.float64),
+        np.array(first["y_mm"], np.float64),
+    )
+    rows = zip(*(table[name].tolist() for name in names), strict=True)
+    grids = tuple(
+        SkyGrid(CombineInput(*row), np.asarray(mean, np.float64), np.asarray(error, np.float64))
+        for row, mean, error in zip(rows, table["mean"], table["error"], strict=True)
+    )
+    return SkyGrids(cells, grids, json.loads(str(first["cards"])))
 
 
 def _middles(positions: FloatArray, edges: npt.NDArray[np.int64]) -> FloatArray:

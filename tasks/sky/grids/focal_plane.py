@@ -96,29 +96,43 @@ def merge_skies(detectors: Sequence[SkyGrids], super_pixel: float = SUPER_PIXEL)
 
 
 def scales_table(scales: SkyScales) -> Table:
-    """Table with a row for each exposure: exposure, scale (electron) and values at the corners (electron)."""
+    """Table with a row for each exposure.
+
+    Returns
+    -------
+    table
+        exposure; scale (electron); values at the corners (electron); in each row alike x_mm and y_mm, where
+        the corners are.
+    """
     skies = sorted(scales.skies.values(), key=lambda sky: sky.exposure)
-    table = Table(
+    return Table(
         {
             "exposure": np.array([sky.exposure for sky in skies], np.int64),
             "scale": np.array([sky.scale for sky in skies]),
-            "values": np.stack([sky.values for sky in skies]),
+            "values": np.stack([sky.values.ravel() for sky in skies]),
+            "x_mm": np.tile(scales.x, (len(skies), 1)),
+            "y_mm": np.tile(scales.y, (len(skies), 1)),
         }
     )
-    table.meta = {"X_MM": scales.x.tolist(), "Y_MM": scales.y.tolist()}
-    return table
 
 
 def scales_from_table(table: Table) -> SkyScales:
-    """Return scales as `scales_table` wrote them."""
-    x, y = (np.array(table.meta[key], np.float64) for key in ("X_MM", "Y_MM"))
+    """Scales as `scales_table` wrote them.
+
+    Raises
+    ------
+    CalprodError
+        A column is missing, or there are no rows.
+    """
+    needed = {"exposure", "scale", "values", "x_mm", "y_mm"}
+    if missing := sorted(needed - set(table.colnames)) or (() if len(table) else ("rows",)):
+        raise CalprodError(f"a table of smooth skies has no {', '.join(missing)}", "compare the skies again")
+    x, y = (np.array(table[0][name], np.float64) for name in ("x_mm", "y_mm"))
     skies = {
-        int(row["exposure"]): FocalPlaneSky(
-            int(row["exposure"]),
-            float(row["scale"]),
-            np.asarray(row["values"], np.float64).reshape(y.size, x.size),
+        int(exposure): FocalPlaneSky(
+            int(exposure), float(scale), np.asarray(values, np.float64).reshape(y.size, x.size)
         )
-        for row in table
+        for exposure, scale, values in zip(table["exposure"], table["scale"], table["values"], strict=True)
     }
     return SkyScales(x, y, skies)
 
