@@ -2,12 +2,13 @@
 
 Of the detector: ``REDUCED_CHI2``, of the fit with the scatter of the amplifiers as error (cp_pipe's);
 ``A00_RESIDUAL``, model less measured central area change over the measured one, ``A10_RESIDUAL`` and
-``A01_RESIDUAL`` the same of serial and parallel neighbours; ``WORST_PULL``, the largest difference in units of
-the scatter; ``SUM_RULE``, sum of the area changes that the shifts make over the size of the central one, nearly
-0 as charge only moves; ``SHIFT_CONTINUITY``, by how much a boundary has two shifts, seen from either side, over
-the largest shift; ``AXES``, difference of parallel and serial neighbours by the shifts over that measured, 1
-where the axes agree and −1 where they are exchanged; ``N_AT_BOUND``, parameters at a bound other than the
-extents of the charge; ``N_GOOD``, amplifiers that took part, and ``N_BAD``, those that did not.
+``A01_RESIDUAL`` the same of serial and parallel neighbours; ``WORST_PULL``, the largest difference in units
+of the scatter; ``SUM_RULE``, sum of the area changes that the shifts make over the size of the central one,
+nearly 0 as charge only moves; ``SHIFT_CONTINUITY``, by how much a boundary has two shifts, seen from either
+side, over the largest shift; ``AXES``, difference of parallel and serial neighbours by the shifts over that
+measured, 1 where the axes agree and −1 where they are exchanged; ``N_AT_BOUND``, parameters at a bound
+other than the extents of the charge; ``N_GOOD``, amplifiers that took part, and ``N_BAD``, those that did
+not.
 """
 
 import numpy as np
