@@ -92,6 +92,8 @@ def product_measurement(
         detector |= _by_chance(residual) | _shape(matrix, residual)
         detector |= {"N_EXPOSURES": float(n_exposures), "N_HELD_OUT": float(n_held_out)}
     silent = ~np.isfinite(np.where(_others(matrix), matrix.coefficients, np.nan)).any(axis=1)
+    # Where no amplifier has any, nothing is wrong with one of them: there is nothing to judge.
+    silent &= not silent.all()
     problems = {
         name: "it has too few bright pixels: nothing is known of the crosstalk that it causes"
         for name, is_silent in zip(names, silent, strict=True)

@@ -20,9 +20,11 @@ type Matrix = npt.NDArray[np.float64]
 type Elements = list[list[Coefficient]]
 type Samples = Sequence[Sequence[Sample | None]]
 
-_ROUNDS = 2
-"""How often all coefficients are found again, with what the others of them explain taken away. What is left
-after each is a coefficient times what it was before, so that two are plenty."""
+_ROUNDS = 10
+"""How often, at most, all coefficients are found again, with what the others of them explain taken away."""
+
+_SETTLED = 0.05
+"""Change of all coefficients (standard errors of independent measurements) below which they are found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +103,9 @@ def solve_crosstalk(
                 ]
                 for row in samples
             ]
-            elements = _elements(alone, settings)
+            before, elements = elements, _elements(alone, settings)
+            if _is_settled(before, elements):
+                break
     for source, row in zip(names, elements, strict=True):
         for target, one in zip(names, row, strict=True):
             if source != target and one.count < settings.fewest:
@@ -132,6 +136,13 @@ def _elements(samples: Samples, settings: SolveSettings) -> Elements:
     return [
         [Coefficient() if one is None else fit_coefficient(one, settings) for one in row] for row in samples
     ]
+
+
+def _is_settled(before: Elements, after: Elements) -> bool:
+    """Tell whether a round changed nothing that matters."""
+    change = np.abs(_collected(after, "linear") - _collected(before, "linear"))
+    error = _collected(after, "error") / np.sqrt(np.maximum(_collected(after, "count"), 1))
+    return not bool(np.any(change > _SETTLED * error))
 
 
 def _collected(elements: Elements, name: str) -> Matrix:
