@@ -33,6 +33,10 @@ class ExposureRow:
     science_program: str
     target: str
     has_simulated: bool
+    ra: float | None = None
+    """Right ascension of the boresight (ICRS, degrees); None off the sky."""
+    dec: float | None = None
+    """Declination of the boresight (ICRS, degrees); None off the sky."""
 
 
 def observing_days(butler: Butler, instrument: str) -> tuple[int, ...]:
@@ -87,4 +91,6 @@ def _row(record: DimensionRecord) -> ExposureRow:
         science_program=record.science_program,
         target=record.target_name,
         has_simulated=bool(record.has_simulated),
+        ra=None if record.tracking_ra is None else float(record.tracking_ra),
+        dec=None if record.tracking_dec is None else float(record.tracking_dec),
     )

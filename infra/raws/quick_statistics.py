@@ -16,6 +16,7 @@ __all__ = ["AmplifierStatistics", "QuickStatistics", "quick_statistics"]
 _SAMPLES_PER_AXIS = 96  # of each amplifier's data; on reduced frames, all of them
 _CELLS = 4  # per axis and amplifier, for the shape of the illumination
 _NORMAL_IQR = 1.3489795003921634
+_BRIGHT = 0.2  # of the range of an amplifier, above its level
 _LEAST_LEVEL = 1.0  # adu, below which a fraction of the level says nothing
 
 
@@ -59,6 +60,9 @@ class QuickStatistics:
         Fraction of data pixels at or above nominal saturation, from a sample.
     nan_fraction
         Fraction of pixels that are not finite.
+    bright_fraction
+        Fraction of data pixels that stand above the level of their amplifier by a fifth of the range from
+        overscan to nominal saturation, from a sample; NaN where an older look did not count them.
     """
 
     amplifiers: Mapping[str, AmplifierStatistics]
@@ -68,6 +72,7 @@ class QuickStatistics:
     corner_excess: float
     saturated_fraction: float
     nan_fraction: float
+    bright_fraction: float = math.nan
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; a number that is not finite becomes None."""
@@ -95,7 +100,7 @@ def quick_statistics(raw: RawFile) -> QuickStatistics:
     amplifiers: dict[str, AmplifierStatistics] = {}
     grid = _Grid.of(raw.layout)
     cells = np.empty(grid.shape)
-    n_saturated = n_samples = 0
+    n_saturated = n_bright = n_samples = 0
     for amplifier in raw.layout.amplifiers:
         overscan_level, overscan_noise = _overscan(raw.image, amplifier)
         data = raw.image[amplifier.data_box.slices]
@@ -104,6 +109,8 @@ def quick_statistics(raw: RawFile) -> QuickStatistics:
         level = float(np.median(good)) - overscan_level if good.size else math.nan
         amplifiers[amplifier.name] = AmplifierStatistics(level, overscan_level, overscan_noise)
         n_saturated += int(np.count_nonzero(good >= amplifier.saturation))
+        bright = level + overscan_level + _BRIGHT * (amplifier.saturation - overscan_level)
+        n_bright += int(np.count_nonzero(good >= bright))
         n_samples += sample.size
         cells[grid.slices(amplifier)] = _cell_medians(sample) - overscan_level
     level = _median(np.array([levels.level for levels in amplifiers.values()]))
@@ -116,6 +123,7 @@ def quick_statistics(raw: RawFile) -> QuickStatistics:
         corner_excess=_corner_excess(cells),
         saturated_fraction=n_saturated / n_samples,
         nan_fraction=_nan_fraction(raw.image),
+        bright_fraction=n_bright / n_samples,
     )
 
 

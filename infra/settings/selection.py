@@ -116,7 +116,9 @@ class SelectionSettings(SettingsModel):
     """Observation reasons accepted, such as ``bias``; None for any. For pairs the science program counts as
     well, and what is accepted needs no further sign of being a sequence of pairs."""
     filters: tuple[str, ...] | None = None
-    """Physical filters to make the calibration for; None for every one the day holds."""
+    """Physical filters to make the calibration for, or in; None for every one the day holds."""
+    bands: tuple[str, ...] | None = None
+    """The same by band, such as ``z`` and ``y``: every filter of the day that has one of them."""
     single_filter: bool = False
     """Whether a calibration per filter is made in one filter only: the one with most usable exposures."""
     when_taken: bool = False
@@ -124,14 +126,29 @@ class SelectionSettings(SettingsModel):
     pairs: PairSelection | None = None
     """How pairs are chosen, for what is made from a ramp of flats in pairs; ``target``, ``minimum``,
     ``drop_first`` and ``exposure_time_tolerance`` then have no effect. None for an even set."""
-    sets: Literal["largest", "latest"] = "largest"
-    """Which set, or sequence of pairs, of the day to use when several would do."""
+    sets: Literal["largest", "latest", "all"] = "largest"
+    """Which set, or sequence of pairs, of the day to use when several would do. ``all``: exposures of the
+    sky, taken as the night's program had it, are one set whatever pauses, groups and exposure times they
+    have; ``drop_first`` may then be 0."""
     gap_seconds: Positive = 600.0
     """Pause between exposures that begins a new set (s), or a new sequence of pairs that share no group."""
     exposure_time_tolerance: Annotated[float, Field(ge=0)] = 0.05
     """Largest difference of exposure time within a set (s)."""
     exposure_time_range: tuple[float, float] | None = None
     """Shortest and longest exposure time accepted (s); None for any."""
+    minimum_exposure_time: Positive | None = None
+    """Shortest exposure time accepted, without a longest (s); None for any."""
+    minimum_level: Annotated[float, Field(gt=0)] | None = None
+    """Smallest median level above the overscan that is accepted: light of the sky (adu); None for any."""
+    minimum_bright_fraction: Fraction | None = None
+    """Smallest fraction of bright pixels accepted, by which frames of bright stars are known; None for any.
+    Bright is a fifth of the way from the overscan to saturation; a tenth of a thousandth is some ten stars
+    on a detector of 16 million pixels."""
+    maximum_bright_fraction: Fraction | None = None
+    """Largest fraction of bright pixels accepted: crowded fields leave no sky; None for any."""
+    distinct_pointings: Positive | None = None
+    """Distance on the sky within which two exposures have their stars on the same pixels (arcsec): of such
+    only the first is combined. Exposures of which the pointing is not known all are. None to combine all."""
     verification: VerificationSampling = VerificationSampling()
     """Which exposures test the calibration."""
     quality: QualityLimits = QualityLimits()
@@ -141,4 +158,23 @@ class SelectionSettings(SettingsModel):
     def _check_numbers(self) -> Self:
         if self.minimum > self.target:
             raise ValueError(f"expected minimum ({self.minimum}) to be at most target ({self.target})")
+        return self
+
+    @model_validator(mode="after")
+    def _check_sky(self) -> Self:
+        fewest, most = self.minimum_bright_fraction, self.maximum_bright_fraction
+        if fewest is not None and most is not None and not fewest < most:
+            raise ValueError(
+                f"expected minimum_bright_fraction ({fewest:g}) to be below maximum_bright_fraction"
+                f" ({most:g})"
+            )
+        if self.bands is not None and self.filters is not None:
+            raise ValueError("expected 'bands' or 'filters', not both")
+        if self.bands == () or self.filters == ():
+            raise ValueError("expected at least one name in 'bands' or 'filters', or no such key")
+        shortest, times = self.minimum_exposure_time, self.exposure_time_range
+        if shortest is not None and times is not None:
+            raise ValueError("expected 'minimum_exposure_time' or 'exposure_time_range', not both")
+        if self.pairs is not None and self.sets == "all":
+            raise ValueError("expected sets: largest or latest with 'pairs', which are one sequence")
         return self

@@ -154,6 +154,8 @@ def record_of(
         obs_id=row.obs_id,
         state=MappingProxyType(state),
         statistics=merge_detectors(looks),
+        ra=row.ra,
+        dec=row.dec,
     )
 
 

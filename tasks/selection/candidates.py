@@ -15,10 +15,12 @@ from tasks.selection.quality import LIT_TYPES, inspect_set, is_saturated, lamp_r
 from tasks.selection.ramp.ramps import ramp_flats, ramps_of_day
 from tasks.selection.robust import Finding
 from tasks.selection.sets import SetRules, in_order_taken, split_into_sets
+from tasks.selection.sky import brightness_findings
 
 __all__ = [
     "Candidate",
     "DayChecks",
+    "is_in_wanted_filter",
     "judge",
     "keys_of",
     "set_rules",
@@ -62,7 +64,12 @@ def set_rules(rule: CalibrationSettings) -> SetRules:
     selection = rule.selection
     own = {rule.observation_type} if rule.per_filter and rule.observation_type else set()
     per_filter = LIT_TYPES | own
-    return SetRules(selection.gap_seconds, selection.exposure_time_tolerance, frozenset(per_filter))
+    return SetRules(
+        selection.gap_seconds,
+        selection.exposure_time_tolerance,
+        frozenset(per_filter),
+        whole=selection.sets == "all",
+    )
 
 
 def keys_of(
@@ -72,7 +79,12 @@ def keys_of(
 
     A filter that the rule names has its key even when no exposure was taken in it.
     """
-    mine = [record for record in records if record.observation_type == rule.observation_type]
+    mine = [
+        record
+        for record in records
+        if record.observation_type == rule.observation_type
+        and is_in_wanted_filter(record.physical_filter, rule, bands)
+    ]
     if not rule.per_filter:
         return {CalibrationKey(rule.name): mine}
     wanted = rule.selection.filters
@@ -89,6 +101,26 @@ def keys_of(
     }
 
 
+def is_in_wanted_filter(
+    physical_filter: str, rule: CalibrationSettings, bands: Mapping[str, str | None]
+) -> bool:
+    """Tell whether a calibration is made of exposures in a filter.
+
+    Parameters
+    ----------
+    physical_filter
+        The filter.
+    rule
+        The calibration's settings.
+    bands
+        Band of every physical filter.
+    """
+    wanted, in_bands = rule.selection.filters, rule.selection.bands
+    if wanted is not None and physical_filter not in wanted:
+        return False
+    return in_bands is None or bands.get(physical_filter) in in_bands
+
+
 def unsuitable(record: ExposureRecord, rule: CalibrationSettings) -> str | None:
     """Tell why an exposure of the right type and filter is not what the rule asks for; None when it is."""
     reasons, times = rule.selection.observation_reasons, rule.selection.exposure_time_range
@@ -97,6 +129,9 @@ def unsuitable(record: ExposureRecord, rule: CalibrationSettings) -> str | None:
         return f"observation reason '{record.observation_reason}' is not among {', '.join(reasons)}"
     if times is not None and not times[0] <= record.exposure_time <= times[1]:
         return f"exposure time {record.exposure_time:g} s is not between {times[0]:g} and {times[1]:g} s"
+    shortest = rule.selection.minimum_exposure_time
+    if shortest is not None and not record.exposure_time >= shortest:
+        return f"exposure time {record.exposure_time:g} s is shorter than {shortest:g} s"
     return None
 
 
@@ -129,7 +164,9 @@ def judge(
     every_set = split_into_sets(day, set_rules(rule), apart)
     sets = [one for one in every_set if any(record.exposure in wanted for record in one)]
     sets = [[record for record in one if record.exposure in wanted] for one in sets]
-    checks, stray = DayChecks.of(day, rule, exclusions), strays([*every_set, *ramps])
+    checks = DayChecks.of(day, rule, exclusions)
+    # On the sky a filter changes as the program has it.
+    stray = {} if rule.selection.sets == "all" else strays([*every_set, *ramps])
     result: list[list[Candidate]] = []
     for one in sets:
         pixels = inspect_set(one, frames, limits, checks.lamps)
@@ -138,6 +175,7 @@ def judge(
             found = [stray[record.exposure]] if record.exposure in stray else []
             if record.exposure in against:
                 found.append(Finding(against[record.exposure], {}))
+            found += brightness_findings(record, rule.selection)
             found += pixels.get(record.exposure, [])
             # A frame of another kind before it does not make the first good frame of a set the second.
             is_first = all(one.objections for one in members)

@@ -1,13 +1,14 @@
 """Choose the set a calibration is made from, and give every exposure of the day its role."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from infra.naming import CalibrationKey
 from infra.settings.selection import SelectionSettings
 from tasks.selection.candidates import Candidate
 from tasks.selection.firsts import artefact_evidence, first_exposures, good_members
 from tasks.selection.model import EvidenceValue, PlannedExposure, Role
+from tasks.selection.sky import repeated_pointings
 from tasks.selection.state import CameraState, deviation, reference_state
 
 __all__ = ["Choice", "assign_roles", "choose"]
@@ -25,6 +26,8 @@ class Choice:
     """Exposures dropped at its start, each with what it is; bad ones before them do not count."""
     usable: tuple[Candidate, ...]
     """Good exposures in that state, the dropped ones and those after a saturated one taken out."""
+    repeated: Mapping[int, int] = field(default_factory=dict)
+    """Exposures that would be usable but point where another does, each with that one."""
 
 
 def choose(
@@ -54,7 +57,11 @@ def _usable(members: Sequence[Candidate], selection: SelectionSettings, state_ke
     state = reference_state([one.record for one in members if not one.objections], state_keys)
     dropped = first_exposures(members, selection, state)
     usable = [one for one in good_members(members, selection, state) if one.exposure not in dropped]
-    return Choice(members, state, dropped, tuple(one for one in usable if one.after_saturated is None))
+    usable = [one for one in usable if one.after_saturated is None]
+    repeated = repeated_pointings((one.record for one in usable), selection.distinct_pointings)
+    return Choice(
+        members, state, dropped, tuple(one for one in usable if one.exposure not in repeated), repeated
+    )
 
 
 def assign_roles(
@@ -123,6 +130,11 @@ def _role(
         reason = f"{which}: never combined, the clearing before it is incomplete"
     elif one.after_saturated is not None:
         reason = f"taken right after the saturated exposure {one.after_saturated}: never combined"
+    elif one.exposure in choice.repeated:
+        reason = (
+            f"points where exposure {choice.repeated[one.exposure]} does, within "
+            f"{selection.distinct_pointings:g} arcsec: its stars lie on the same pixels"
+        )
     elif not enough:
         reason = f"kept for verification: {len(choice.usable)} usable exposures, {selection.minimum} needed"
     elif _same(one, choice):

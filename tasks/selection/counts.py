@@ -128,7 +128,8 @@ def _sets(day: _Day, rule: CalibrationSettings) -> list[CalibrationCount]:
                 exposures=len(suitable),
                 sets=len(mine),
                 largest_set=max(len(one) for one in mine),
-                needed=rule.selection.minimum + 1,
+                needed=rule.selection.minimum
+                + (rule.selection.drop_first if rule.selection.sets == "all" else 1),
                 done=day.is_done(key),
             )
         )

@@ -21,6 +21,7 @@ class _Mosaic:
     corner_excess: float
     saturated_fraction: float
     nan_fraction: float
+    bright_fraction: float
 
 
 def merge_detectors(looks: Mapping[str, FrameStatistics]) -> FrameStatistics | None:
@@ -33,8 +34,9 @@ def merge_detectors(looks: Mapping[str, FrameStatistics]) -> FrameStatistics | N
 
     Notes
     -----
-    Levels and gradients are medians over the detectors, fractions and corners the worst of them: a fault of
-    one detector shows in its amplifiers, a fault of the exposure in the medians.
+    Levels, gradients and the fraction of bright pixels are medians over the detectors, other fractions and
+    corners the worst of them: a fault of one detector shows in its amplifiers, a fault of the exposure in the
+    medians.
     """
     if len(looks) < 2:
         return next(iter(looks.values()), None)
@@ -51,6 +53,7 @@ def merge_detectors(looks: Mapping[str, FrameStatistics]) -> FrameStatistics | N
         corner_excess=max(look.corner_excess for look in ordered),
         saturated_fraction=max(look.saturated_fraction for look in ordered),
         nan_fraction=max(look.nan_fraction for look in ordered),
+        bright_fraction=_median([look.bright_fraction for look in ordered]),
     )
 
 

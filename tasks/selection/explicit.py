@@ -124,7 +124,8 @@ def _objection(
     differs = deviation(one.record, state) if selection.same_state else None
     texts += [differs.reason] if differs is not None else []
     # A frame that is bad besides is still the first of its set.
-    which = firsts.get(one.exposure, "first exposure of its set" if one.position == 0 else None)
+    is_first = one.position == 0 and selection.sets != "all"
+    which = firsts.get(one.exposure, "first exposure of its set" if is_first else None)
     texts += [which] if which else []
     if one.after_saturated is not None:
         texts.append(f"taken right after the saturated exposure {one.after_saturated}")

@@ -33,7 +33,8 @@ def first_exposures(
 ) -> dict[int, str]:
     """Return the exposures at the start of a set that must not be combined, each with what it is.
 
-    Bad ones before them do not count. Where too few would remain fewer are dropped, but never none.
+    Bad ones before them do not count. Where too few would remain fewer are dropped, but never none, unless
+    all exposures of the day are one set: the sky is not observed in sequences that begin with a clearing.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def first_exposures(
         Camera state of the exposures that are combined.
     """
     good = good_members(members, selection, state)
-    n_dropped = max(1, selection.drop_first)
+    n_dropped = selection.drop_first if selection.sets == "all" else max(1, selection.drop_first)
     while n_dropped > 1 and _n_combinable(good[n_dropped:]) < selection.minimum:
         n_dropped -= 1
     firsts: dict[int, str] = {}

@@ -81,6 +81,10 @@ class FrameStatistics(Protocol):
     def nan_fraction(self) -> float:
         """Fraction of pixels that are not finite."""
 
+    @property
+    def bright_fraction(self) -> float:
+        """Fraction of pixels far above their amplifier's level: bright stars; NaN where not counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExposureRecord:
@@ -118,6 +122,10 @@ class ExposureRecord:
     """Camera-state cards by key; an absent key counts as missing, like None."""
     statistics: FrameStatistics | None = None
     """The quick look at the pixels; None when nobody has looked."""
+    ra: float | None = None
+    """Right ascension of the boresight (ICRS, degrees); None where not known."""
+    dec: float | None = None
+    """Declination of the boresight (ICRS, degrees); None where not known."""
 
 
 class Role(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from infra.errors import UsageError
 from infra.settings.profile import CalibrationSettings
-from tasks.selection.candidates import keys_of, set_rules
+from tasks.selection.candidates import is_in_wanted_filter, keys_of, set_rules
 from tasks.selection.decision import Decision, Material
 from tasks.selection.derived import decide_derived
 from tasks.selection.entries import ExcludedExposure, RefusedFile
@@ -87,7 +87,7 @@ def make_plan(
             sets.append(one)
     sets.sort(key=lambda one: (one.begin_tai, one.exposures))
     rows = [row for decision in decisions for row in sorted(decision.rows, key=lambda one: one.exposure or 0)]
-    rows += _unused(material.day, {row.exposure for row in rows}, calibrations)
+    rows += _unused(material, {row.exposure for row in rows})
     rows += refused_rows(refused, {record.exposure for record in material.day})
     states = {decision.key: decision.state for decision in decisions if decision.state is not None}
     warnings = [
@@ -123,6 +123,10 @@ def _decide_one(rule: CalibrationSettings, material: Material, names: Mapping[in
         else:
             decision = decide_set(key, rule, records, material, names)
         if not (rule.selection.when_taken and was_not_taken(rule, decision)):
+            decisions.append(decision)
+        elif rule.selection.sets == "all" and decision.rows:
+            # Why each exposure of the sky is of no use is told all the same.
+            decision.shortage, decision.state = None, None
             decisions.append(decision)
     return only_best_filter(decisions, material) if rule.selection.single_filter else decisions
 
@@ -170,24 +174,30 @@ def _sets_of_day(
     return sets, {exposure: one.name for one in sets for exposure in one.exposures}
 
 
-def _unused(
-    day: Sequence[ExposureRecord], taken: set[int | None], calibrations: Sequence[CalibrationSettings]
-) -> list[PlannedExposure]:
+def _unused(material: Material, taken: set[int | None]) -> list[PlannedExposure]:
     """Return a row for every exposure that no calibration asks for."""
-    types = {rule.observation_type for rule in calibrations if not rule.selection.when_taken}
+    types = {rule.observation_type for rule in material.calibrations if not rule.selection.when_taken}
     special: dict[str | None, list[str]] = {}
-    for rule in calibrations:
+    for rule in material.calibrations:
         if rule.selection.when_taken:
             special.setdefault(rule.observation_type, []).append(rule.name)
     rows = []
-    for record in sorted(day, key=lambda one: one.exposure):
+    for record in sorted(material.day, key=lambda one: one.exposure):
         if record.exposure in taken:
             continue
         reason = f"{record.observation_type} exposure: no calibration of this plan is made from it"
-        if record.observation_type in types:
+        if record.observation_type in types or _is_in_other_filter(record, material):
             reason = f"filter '{record.physical_filter}' is not among those asked for"
         elif record.observation_type in special:
             names = " and ".join(special[record.observation_type])
             reason = f"the exposures that {names} would be made from were not taken on this day"
         rows.append(PlannedExposure(record.exposure, None, Role.EXCLUDED, reason))
     return rows
+
+
+def _is_in_other_filter(record: ExposureRecord, material: Material) -> bool:
+    """Tell whether calibrations are made from exposures of this type, but from none in its filter."""
+    rules = [rule for rule in material.calibrations if rule.observation_type == record.observation_type]
+    return bool(rules) and not any(
+        is_in_wanted_filter(record.physical_filter, rule, material.bands) for rule in rules
+    )

@@ -13,12 +13,13 @@ from tasks.selection.lit import lit_findings
 from tasks.selection.model import ExposureRecord, FrameStatistics
 from tasks.selection.ramp.quality import RampLook
 from tasks.selection.robust import SOFT_FACTOR, Centre, Finding, centre_of, finite, measured
+from tasks.selection.sky import SKY_TYPES
 from tasks.selection.unlit import unlit_findings
 
 __all__ = ["LIT_TYPES", "Findings", "inspect_ramp", "inspect_set", "is_saturated", "lamp_rates"]
 
 LIT_TYPES = frozenset({"flat"})
-"""Observation types that have seen a lamp; of all others light is an error."""
+"""Observation types that have seen a lamp; of all others, but those of the sky, light is an error."""
 
 _SELF_JUDGING = 5
 
@@ -72,10 +73,11 @@ def inspect_set(
     looked_at = [record for record in frames if record.statistics is not None]
     if not looked_at:
         return {}
-    lit = looked_at[0].observation_type in LIT_TYPES
-    specific = (
-        lit_findings(frames, sample, limits, lamps) if lit else unlit_findings(frames, sample, limits, lamps)
-    )
+    specific: Findings = {}
+    if looked_at[0].observation_type in LIT_TYPES:
+        specific = lit_findings(frames, sample, limits, lamps)
+    elif looked_at[0].observation_type not in SKY_TYPES:
+        specific = unlit_findings(frames, sample, limits, lamps)
     read_out, dead = _ReadOut(sample, limits), DeadAmplifiers.of(sample)
     result: Findings = {}
     for record in looked_at:

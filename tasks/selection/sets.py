@@ -40,6 +40,8 @@ class SetRules:
     """Observation types on which the filter has an influence."""
     sequence_types: frozenset[str] = frozenset({"bias", "dark", "flat"})
     """Types that may be taken in turn with each other without ending a set."""
+    whole: bool = False
+    """Whether exposures of one type and filter are one set, whatever their times, pauses and groups."""
 
 
 def in_order_taken(records: Iterable[ExposureRecord]) -> list[ExposureRecord]:
@@ -73,7 +75,7 @@ def split_into_sets(
     place = {record.exposure: index for index, record in enumerate(stream)}
     result: list[list[ExposureRecord]] = []
     for kind in _kinds([record for record in stream if record.exposure not in apart], rules):
-        result.extend(_split_kind(kind, stream, place, rules))
+        result.extend([kind] if rules.whole else _split_kind(kind, stream, place, rules))
     return sorted(result, key=lambda one: place[one[0].exposure])
 
 
@@ -105,6 +107,8 @@ def _kinds(stream: Sequence[ExposureRecord], rules: SetRules) -> list[list[Expos
         name = record.physical_filter if has_filter else ""
         classes[record.day_obs, record.observation_type, name].append(record)
     kinds: list[list[ExposureRecord]] = []
+    if rules.whole:
+        return list(classes.values())
     for members in classes.values():
         ceilings = equal_times((one.exposure_time for one in members), rules.exposure_time_tolerance)
         by_time: dict[float | None, list[ExposureRecord]] = defaultdict(list)

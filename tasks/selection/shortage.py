@@ -30,7 +30,7 @@ def shortage_of(
     usable = 0 if choice is None else len(choice.usable)
     if usable >= selection.minimum:
         return None
-    to_take = selection.target + max(1, selection.drop_first)
+    to_take = selection.target + _n_dropped(rule)
     time = None if choice is None else _exposure_time(choice.members)
     return Shortage(
         calibration=key,
@@ -112,12 +112,22 @@ def _reason(
 def _advice(
     rule: CalibrationSettings, key: CalibrationKey, to_take: int, time: float | None, choice: Choice | None
 ) -> str:
-    text = f"take {to_take} {rule.observation_type} exposures in one go"
+    text = f"take {to_take} {rule.observation_type} exposures"
+    text += "" if rule.selection.sets == "all" else " in one go"
     text += f" in {key.physical_filter}" if key.physical_filter else ""
     text += f" of {time:g} s" if time else ""
     text += "" if choice is None else _state_to_take(choice)
-    n_dropped = max(1, rule.selection.drop_first)
+    text += "" if rule.selection.distinct_pointings is None else ", each pointed elsewhere"
+    n_dropped = _n_dropped(rule)
+    if n_dropped == 0:
+        return text
     return f"{text}; the first {'one' if n_dropped == 1 else n_dropped} will not be combined"
+
+
+def _n_dropped(rule: CalibrationSettings) -> int:
+    """Exposures at the start of a set that are never combined."""
+    dropped = rule.selection.drop_first
+    return dropped if rule.selection.sets == "all" else max(1, dropped)
 
 
 def _state_to_take(choice: Choice) -> str:

@@ -23,6 +23,9 @@ def was_not_taken(rule: CalibrationSettings, decision: Decision) -> bool:
     """
     if rule.selection.pairs is not None:
         return not decision.sets and not decision.exposures(Role.GENERATION)
+    if rule.selection.sets == "all":
+        # A night on the sky holds exposures of its type anyway; that none is of use is no lack.
+        return decision.usable == 0
     return decision.state is None
 
 

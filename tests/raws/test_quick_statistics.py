@@ -85,3 +85,17 @@ def test_a_fraction_of_no_light_is_zero(tmp_path):
     if abs(statistics.level) < 1:
         assert (statistics.gradient_x, statistics.gradient_y) == (0.0, 0.0)
     assert abs(statistics.level) < 2
+
+
+def test_bright_stars_are_counted_above_the_level_of_their_amplifier(tmp_path):
+    assert look(tmp_path, stored_segments(level=3000.0)).bright_fraction == 0.0
+    segments = stored_segments(level=3000.0)
+    saturation = DETECTOR.layout().amplifiers[0].saturation
+    # A twentieth of one amplifier of 16, all of it in the sample of a small frame.
+    segments["C10"][:8, 3:5] += int(0.3 * saturation)
+    statistics = look(tmp_path, segments)
+    assert statistics.bright_fraction == pytest.approx(16 / 16 / 320)
+    again = QuickStatistics.from_json(statistics.to_json())
+    assert again.bright_fraction == statistics.bright_fraction
+    older = {key: value for key, value in statistics.to_json().items() if key != "bright_fraction"}
+    assert math.isnan(QuickStatistics.from_json(older).bright_fraction)
