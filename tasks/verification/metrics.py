@@ -159,6 +159,11 @@ PRODUCT_DETECTOR_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
             _of("yy_growth_residual", "YY_SLOPE_RESIDUAL"),
             _of("invalid", "N_INVALID"),
         ),
+        "electroBfDistortionMatrix": (
+            _of("a00_residual", "A00_RESIDUAL"),
+            _of("sum", "SUM_RULE"),
+            _of("reduced_chi2", "REDUCED_CHI2"),
+        ),
         "crosstalk": (
             _of("residual_significant", "N_RESIDUAL_SIGNIFICANT"),
             _of("residual_significance", "MAX_RESIDUAL_SIGNIFICANCE"),

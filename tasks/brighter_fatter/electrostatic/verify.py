@@ -6,9 +6,9 @@ Of the detector: ``REDUCED_CHI2``, of the fit with the scatter of the amplifiers
 of the scatter; ``SUM_RULE``, sum of the area changes that the shifts make over the size of the central one,
 nearly 0 as charge only moves; ``SHIFT_CONTINUITY``, by how much a boundary has two shifts, seen from either
 side, over the largest shift; ``AXES``, difference of parallel and serial neighbours by the shifts over that
-measured, 1 where the axes agree and −1 where they are exchanged; ``N_AT_BOUND``, parameters at a bound
-other than the extents of the charge; ``N_GOOD``, amplifiers that took part, and ``N_BAD``, those that did
-not.
+measured, 1 where the axes agree and −1 where they are exchanged; ``AXES_CONTRADICTION``, standard errors by
+which what was measured contradicts their sense; ``N_AT_BOUND``, parameters at a bound other than the
+extents of the charge; ``N_GOOD``, amplifiers that took part, and ``N_BAD``, those that did not.
 """
 
 import numpy as np
@@ -71,7 +71,9 @@ def _residuals(stored: StoredDistortion) -> StatisticValues:
     error = scatter / np.sqrt(np.maximum(stored.n_used[:n, :n], 1))
     area = _area(stored)
     along = float(measured[0, 1] - measured[1, 0])
-    is_told = abs(along) > _SIGNIFICANT * float(np.hypot(error[0, 1], error[1, 0]))
+    least = max(float(np.hypot(error[0, 1], error[1, 0])), np.finfo(float).tiny)
+    is_told = abs(along) > _SIGNIFICANT * least
+    sense = float(np.sign(area[0, 1] - area[1, 0]))
     with np.errstate(divide="ignore", invalid="ignore"):
         pulls = np.abs(difference) / scatter
     return {
@@ -80,6 +82,7 @@ def _residuals(stored: StoredDistortion) -> StatisticValues:
         "A01_RESIDUAL": float(difference[0, 1] / measured[0, 1]),
         "WORST_PULL": float(np.nanmax(pulls)),
         "AXES": float(area[0, 1] - area[1, 0]) / along if is_told else np.nan,
+        "AXES_CONTRADICTION": -along * sense / least,
     }
 
 
