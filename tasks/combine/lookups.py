@@ -1,6 +1,7 @@
 """Which datasets a PipelineTask without exposures takes, where a plain search would not tell."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from lsst.daf.butler import (
     CalibrationLookupError,
@@ -10,10 +11,12 @@ from lsst.daf.butler import (
     Registry,
     Timespan,
 )
+from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a module
 
 from infra.errors import RepositoryError
+from tasks.combine.connections import optional_calibration
 
-__all__ = ["Lookup", "candidate_and_former", "flats_of_all_filters"]
+__all__ = ["Lookup", "candidate_and_former", "flats_of_all_filters", "flats_to_choose_from"]
 
 type Lookup = Callable[[DatasetType, Registry, DataCoordinate, Sequence[str]], Iterable[DatasetRef]]
 """Finds the datasets of a prerequisite: dataset type, registry, data ID and collections in, datasets out."""
@@ -46,6 +49,21 @@ def candidate_and_former(
         run: place for place, run in enumerate(registry.queryCollections(collections, flattenChains=True))
     }
     return [found, *sorted(others, key=lambda ref: places.get(ref.run, len(places)))[:1]]
+
+
+def flats_to_choose_from(name: str, doc: str) -> connection.PrerequisiteInput:
+    """Return the flats of all filters of a detector, for a task that belongs to none and chooses itself.
+
+    Parameters
+    ----------
+    name
+        Their dataset type.
+    doc
+        What they are for.
+    """
+    return replace(
+        optional_calibration(name, doc, per_filter=True), multiple=True, lookupFunction=flats_of_all_filters
+    )
 
 
 def flats_of_all_filters(

@@ -21,10 +21,11 @@ from infra.images import CalibrationImage, Metadata
 from infra.ledger.clock import now
 from tasks.combine.connections import calibration_output, table_prerequisite
 from tasks.combine.image_layout import layout_of_image
+from tasks.combine.lookups import flats_to_choose_from
 from tasks.isr.tables import cards_of_table, responses_from_ptc
 from tasks.spectro_flat.algorithm import spectro_flat
 from tasks.spectro_flat.run.config import SpectroFlatConfig
-from tasks.spectro_flat.run.flat_choice import flat_of_filter, flats_input
+from tasks.spectro_flat.run.flat_choice import flat_of_filter
 from tasks.spectro_flat.run.product import calibration_of
 from tasks.spectro_flat.run.verify_task import VerifySpectroFlatTask
 
@@ -36,7 +37,7 @@ class SpectroFlatConnections(PipelineTaskConnections, dimensions=("instrument", 
 
     config: "SpectroFlatTaskConfig"
 
-    flats = flats_input("Combined flats, of which that of the configured filter is taken.")
+    flats = flats_to_choose_from("flat", "Combined flats, of which that of the configured filter is taken.")
     ptc = table_prerequisite("ptc", "Photon transfer curve with the gains.")
     output = calibration_output("spectroFlat", "Response of pixels and amplifiers, without the optics.")
 

@@ -1,26 +1,13 @@
 """Which of a detector's flats the flat of a spectrograph is made from."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from lsst.daf.butler import DatasetRef
 from lsst.pipe.base import NoWorkFound
-from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a module
 
 from infra.errors import CalprodError
-from tasks.combine.connections import optional_calibration
-from tasks.combine.lookups import flats_of_all_filters
 
-__all__ = ["flat_of_filter", "flats_input"]
-
-
-def flats_input(doc: str) -> connection.PrerequisiteInput:
-    """Return the flats of all filters of a detector, among which one is chosen when the work is planned."""
-    return replace(
-        optional_calibration("flat", doc, per_filter=True),
-        multiple=True,
-        lookupFunction=flats_of_all_filters,
-    )
+__all__ = ["flat_of_filter"]
 
 
 def flat_of_filter(refs: Iterable[DatasetRef], physical_filter: str, work: str) -> DatasetRef:

@@ -19,9 +19,9 @@ from infra.butler.images import calibration_image
 from infra.images import CalibrationImage
 from tasks.combine.connections import calibration_prerequisite, statistics_output, table_prerequisite
 from tasks.combine.image_layout import layout_of_image
+from tasks.combine.lookups import flats_to_choose_from
 from tasks.isr.tables import responses_from_ptc
 from tasks.spectro_flat.run.config import StructureConfig
-from tasks.spectro_flat.run.flat_choice import flats_input
 from tasks.spectro_flat.verify import product_statistics
 from tasks.verification.pipeline_task import ProductVerificationConfig
 from tasks.verification.quantum import detector_record
@@ -35,7 +35,9 @@ class VerifySpectroFlatConnections(PipelineTaskConnections, dimensions=("instrum
     config: "VerifySpectroFlatConfig"
 
     spectroFlat = calibration_prerequisite("spectroFlat", "The flat under test.")  # noqa: N815
-    flats = flats_input("Combined flats, of which that of the configured filter is compared.")
+    flats = flats_to_choose_from(
+        "flat", "Combined flats, of which that of the configured filter is compared."
+    )
     ptc = table_prerequisite("ptc", "Photon transfer curve with the gains.")
     statistics = statistics_output("verifySpectroFlatStatistics")
 
