@@ -51,6 +51,10 @@ class FringeConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     bfk = optional_table("bfk", "Brighter-fatter kernel to correct with.")
     output = calibration_output("fringe", "Fringe frame (in units of the sky, about 0).", per_filter=True)
 
+    def __init__(self, *, config: "FringeConfig") -> None:
+        if not config.isr.may_apply("bfk"):
+            del self.bfk
+
 
 class SkyConfig(Config):
     """How sky and sources are told from fringes."""
@@ -118,6 +122,10 @@ class VerifyFringeConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     bfk = optional_table("bfk", "Brighter-fatter kernel to correct with.")
     statistics = statistics_output("verifyFringeStatistics", per_filter=True)
     residuals = residuals_output("verifyFringeResiduals", per_filter=True)
+
+    def __init__(self, *, config: "VerifyFringeConfig") -> None:
+        if not config.isr.may_apply("bfk"):
+            del self.bfk
 
 
 class VerifyFringeConfig(
