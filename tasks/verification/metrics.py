@@ -92,6 +92,7 @@ DETECTOR_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
 
 PRODUCT_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
     {
+        "flat": (_of("amplifier_response", "AMPLIFIER_RESPONSE"),),
         "ptc": (
             _of("gain", "GAIN"),
             _ratio("gain_ratio", "GAIN", "NOMINAL_GAIN"),
@@ -148,6 +149,13 @@ PRODUCT_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
 
 PRODUCT_DETECTOR_METRICS: Mapping[str, tuple[Quantity, ...]] = MappingProxyType(
     {
+        "flat": (
+            _of("response", "RESPONSE"),
+            _of("gradient_residual", "GRADIENT_RESIDUAL"),
+            _of("itl_ratio", "ITL_RATIO"),
+            _of("level_residual", "LEVEL_RESIDUAL"),
+            _of("pattern_match", "PATTERN_MATCH"),
+        ),
         "ptc": (_of("bad_amplifiers", "N_BAD"),),
         "linearizer": (_of("light_residual", "LIGHT_RESIDUAL"), _of("lamp_scatter", "LAMP_SCATTER")),
         "bfk": (
