@@ -96,58 +96,144 @@ def correct_rows(
 
     Notes
     -----
-    The largest of the decayed values is carried from pixel to pixel, so that each is looked at once; only
-    when the one it came from lies too far back are the pixels of the window searched again. A pixel that is
-    not a number stays so and defers nothing.
+    A pixel that is not a number stays so and defers nothing. The work is done in the precision of the pixels:
+    what is given back is 1e-3 of them at most.
     """
-    n_columns = pixels.shape[1]
-    charges, taken = np.zeros(n_columns), np.zeros(n_columns)
+    n, real = pixels.shape[1] - prescan, pixels.dtype.type
+    charge, positive = np.zeros(n, pixels.dtype), np.zeros(_MARGIN + n, pixels.dtype)
+    largest = np.zeros(n, pixels.dtype)
+    factor, strength, kept, moved = real(gain), real(drift), real(retention), real(1.0 - cti)
+    released, nothing = real(1.0 - retention), real(0.0)
     empty, _ = _captured(0.0, max(kind, 0), size, coefficients, 0)
-    taken[:prescan] = empty
     for y in range(pixels.shape[0]):
-        offset, offset_age = 0.0, 0
-        held, held_age, hint = empty if prescan > 0 else 0.0, 0, 0
-        previous = 0.0
-        for x in range(prescan, n_columns):
-            charge = np.float64(pixels[y, x]) * gain
-            if drift > 0.0:
-                charges[x] = charge if charge > 0.0 else 0.0
-                offset *= decay
-                offset_age += 1
-                if offset_age >= n_offset:
-                    offset, offset_age = _largest(charges, x, n_offset, decay, prescan)
-                if charges[x] >= offset:
-                    offset, offset_age = charges[x], 0
-                charge -= drift * offset
-            if kind >= 0:
-                positive = charge if charge > 0.0 else 0.0
-                taken[x], hint = _captured(positive, kind, size, coefficients, hint)
-                captured = taken[x] - held * retention
-                if captured < 0.0:
-                    captured = 0.0
-                charge -= (1.0 - cti) * (held * (1.0 - retention) - captured)
-                # What may be held when the next pixel passes.
-                held *= retention
-                held_age += 1
-                if held_age >= n_trap:
-                    held, held_age = _largest(taken, x, n_trap, retention, 0)
-                if taken[x] >= held:
-                    held, held_age = taken[x], 0
-            if restore:
-                arrived = charge
-                charge += cti * ((x + 1) * arrived - x * previous)
-                previous = arrived if arrived == arrived else 0.0
-            pixels[y, x] = charge / gain
+        row = pixels[y, prescan:]
+        for x in range(n):
+            charge[x] = row[x] * factor
+        if drift > 0.0:
+            _positive(charge, positive[_MARGIN:])
+            _largest_decayed(positive, decay, n_offset, largest)
+            for x in range(n):
+                charge[x] -= strength * largest[x]
+        if kind >= 0:
+            taken = positive
+            taken[:_MARGIN] = empty
+            taken[: _MARGIN - prescan] = 0.0
+            _captures(charge, kind, size, coefficients, taken[_MARGIN:])
+            _largest_decayed(taken, retention, n_trap, largest)
+            held = taken[_MARGIN - 1]
+            for x in range(n):
+                captured = taken[_MARGIN + x] - held * kept
+                captured = captured if captured > nothing else nothing
+                charge[x] -= moved * (held * released - captured)
+                held = largest[x]
+            taken[:_MARGIN] = 0.0
+        if restore:
+            _restore(charge, cti, prescan, largest)
+            charge[:] = largest
+        if gain == 1.0:
+            for x in range(n):
+                row[x] = charge[x]
+        else:
+            for x in range(n):
+                row[x] = charge[x] / factor
 
 
 @njit(cache=True, nogil=True)
-def _largest(
-    values: npt.NDArray[np.float64], x: int, depth: int, decay: float, first: int
-) -> tuple[float, int]:
-    """Largest decayed value among pixels x − 1 … x − depth + 1, and how far back it lies."""
-    largest, age, weight = 0.0, 0, 1.0
-    for j in range(1, min(depth, x - first + 1)):
-        weight *= decay
-        if values[x - j] * weight >= largest:
-            largest, age = values[x - j] * weight, j
-    return largest, age
+def _positive(charge: npt.NDArray[np.float64], out: npt.NDArray[np.float64]) -> None:
+    """Charge above zero; 0 for what is not a number."""
+    nothing = charge.dtype.type(0.0)
+    for x in range(charge.size):
+        value = charge[x]
+        out[x] = value if value > nothing else nothing
+
+
+@njit(cache=True, nogil=True)
+def _captures(
+    charge: npt.NDArray[np.float64],
+    kind: int,
+    size: float,
+    coefficients: npt.NDArray[np.float64],
+    out: npt.NDArray[np.float64],
+) -> None:
+    """Charge that an empty trap takes of each pixel."""
+    _positive(charge, out)
+    if kind == 0:
+        scale, most = charge.dtype.type(coefficients[0]), charge.dtype.type(size)
+        for x in range(charge.size):
+            wanted = scale * out[x]
+            out[x] = wanted if wanted < most else most
+        return
+    hint = 0
+    for x in range(charge.size):
+        out[x], hint = _captured(out[x], kind, size, coefficients, hint)
+
+
+@njit(cache=True, nogil=True)
+def _restore(charge: npt.NDArray[np.float64], cti: float, prescan: int, out: npt.NDArray[np.float64]) -> None:
+    """Undo the loss of the transfers, to first order; charge[0] makes prescan + 1 of them."""
+    real = charge.dtype.type
+    nothing, step = real(0.0), real(cti)
+    out[0] = charge[0] + real(cti * (prescan + 1)) * charge[0]
+    before, here, there = charge[:-1], charge[1:], out[1:]
+    for x in range(here.size):
+        previous = before[x] if before[x] == before[x] else nothing
+        transfers = real(x + 1 + prescan)
+        # n h − (n − 1) p, without the difference of two large numbers.
+        there[x] = here[x] + step * (transfers * (here[x] - previous) + here[x])
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def _largest_decayed(
+    values: npt.NDArray[np.float64], decay: float, depth: int, out: npt.NDArray[np.float64]
+) -> None:
+    """Largest of each value and the decayed ones of the depth − 1 pixels before it.
+
+    Parameters
+    ----------
+    values
+        Not negative, `_MARGIN` of them before the first pixel, of which none is larger than the last.
+    decay
+        What is left of a value after a pixel.
+    depth
+        Pixels looked at, at most `_MARGIN`.
+    out
+        One for each pixel.
+
+    Notes
+    -----
+    Where no pixel of a block lies below the decayed one before it, and the pixel before the block is itself
+    the largest, so is each of them: the blocks of an evenly lit image. Others look at all of the window.
+    """
+    n, is_largest, real = out.size, True, out.dtype.type
+    kept = real(decay)
+    for start in range(0, n, _BLOCK):
+        width = min(_BLOCK, n - start)
+        here = values[_MARGIN + start : _MARGIN + start + width]
+        before = values[_MARGIN + start - 1 : _MARGIN + start - 1 + width]
+        result = out[start : start + width]
+        falls = real(0.0)
+        if is_largest:
+            for k in range(width):
+                falls += real(1.0) if here[k] < kept * before[k] else real(0.0)
+        if is_largest and falls == real(0.0):
+            for k in range(width):
+                result[k] = here[k]
+            continue
+        for k in range(width):
+            result[k] = here[k]
+        weight = 1.0
+        for j in range(1, depth):
+            weight *= decay
+            left = real(weight)
+            earlier = values[_MARGIN + start - j : _MARGIN + start - j + width]
+            for k in range(width):
+                decayed = left * earlier[k]
+                result[k] = decayed if decayed > result[k] else result[k]
+        is_largest = result[width - 1] == here[width - 1]
+
+
+_MARGIN = 16
+"""Pixels kept before the first one; at least as many as are looked back at."""
+
+_BLOCK = 64
+"""Pixels that are looked at together."""
