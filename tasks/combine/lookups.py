@@ -39,7 +39,10 @@ def candidate_and_former(
     refs
         One or two; none where nothing is found.
     """
-    found = registry.findDataset(dataset_type, data_id, collections=collections)
+    # Any time, as for a prerequisite of a task without exposures: a RUN has no validity.
+    found = registry.findDataset(
+        dataset_type, data_id, collections=collections, timespan=Timespan(None, None)
+    )
     if found is None:
         return []
     refs = registry.queryDatasets(dataset_type, dataId=data_id, collections=collections, findFirst=False)
@@ -92,7 +95,6 @@ def flats_of_all_filters(
     flats = []
     for physical_filter in sorted({str(ref.dataId["physical_filter"]) for ref in refs}):
         try:
-            # Any time, as for a prerequisite of a task without exposures: a RUN has no validity.
             flat = registry.findDataset(
                 dataset_type,
                 data_id,

@@ -20,6 +20,10 @@ from tasks.verification.quantum import ProductMeasurement
 __all__ = ["Evidence", "product_statistics"]
 
 
+_CHANGES = ("GAIN_CHANGE", "NOISE_CHANGE", "A00_CHANGE")
+"""What is compared with the curve in use."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """What a curve is judged with, besides itself."""
@@ -64,9 +68,10 @@ def product_statistics(
         READ_NOISE, READ_NOISE_ERROR, NOMINAL_READ_NOISE, OVERSCAN_NOISE (electron), READ_NOISE_EXCESS;
         NOISE_CHI_SQUARED and NOISE_SLOPE, see `tasks.ptc.quality.noise.noise_trend`; TURNOFF, MAX_SIGNAL
         (electron); A00, A00_ERROR, A10, A01 (1/electron); A_SUM, the sum of a over all lags in units of
-        |a₀₀|; CHI_SQUARED, reduced; ROW_MEAN_VARIANCE_SLOPE; N_PAIRS kept; GAIN_DRIFT and A00_DRIFT, relative
-        to the curve in use. Of the detector: N_BAD, N_AMPLIFIERS, N_PAIRS, N_UNPAIRED, N_HELD_OUT,
-        and HELD_OUT_GAIN_EXCESS and GAIN_DRIFT of the worst amplifier.
+        |a₀₀|; CHI_SQUARED, reduced; ROW_MEAN_VARIANCE_SLOPE; N_PAIRS kept; GAIN_CHANGE, NOISE_CHANGE and
+        A00_CHANGE, relative to the curve in use, beyond three standard errors. Of the detector: N_BAD,
+        N_AMPLIFIERS, N_PAIRS, N_UNPAIRED, N_HELD_OUT, and HELD_OUT_GAIN_EXCESS, GAIN_CHANGE, NOISE_CHANGE
+        and A00_CHANGE of the worst amplifier.
     """
     evidence = evidence or Evidence()
     curve = from_table(table)
@@ -90,7 +95,7 @@ def product_statistics(
         "N_PAIRS": float(curve.amplifiers[0].series.means.size),
         "N_UNPAIRED": float(sum(str(key).startswith(UNPAIRED) for key in table.meta)),
         "N_HELD_OUT": float(max((one.n_pairs for one in gains.values()), default=0)),
-        **{name: _worst(measured.values(), name) for name in ("HELD_OUT_GAIN_EXCESS", "GAIN_DRIFT")},
+        **{name: _worst(measured.values(), name) for name in ("HELD_OUT_GAIN_EXCESS", *_CHANGES)},
     }
     return ProductMeasurement(measured, detector, problems)
 
@@ -100,7 +105,8 @@ def _amplifier(curve: AmplifierCurve, beside: _Beside) -> StatisticValues:
     return {
         **_gains(curve, beside),
         **_noises(curve, beside),
-        **_brighter_fatter(curve, beside),
+        **_brighter_fatter(curve),
+        **_changes(curve, beside.certified),
         "TURNOFF": curve.turnoff * curve.gain,
         "MAX_SIGNAL": _highest(curve.series.means) * curve.gain,
         "CHI_SQUARED": curve.chi_squared_per_dof,
@@ -111,7 +117,6 @@ def _amplifier(curve: AmplifierCurve, beside: _Beside) -> StatisticValues:
 
 def _gains(curve: AmplifierCurve, beside: _Beside) -> StatisticValues:
     single, held_out = gain_at_no_signal(curve), beside.held_out
-    certified = beside.certified.gain if beside.certified is not None else np.nan
     # What is compared with other ways to find the gain is what the fit found, before any adjustment.
     fitted, error = curve.gain_unadjusted, curve.gain_error
     other = held_out.gain * fitted / curve.gain
@@ -125,7 +130,6 @@ def _gains(curve: AmplifierCurve, beside: _Beside) -> StatisticValues:
         "PAIR_GAIN_EXCESS": beyond_error(fitted, single.gain, float(np.hypot(error, single.error))),
         "HELD_OUT_GAIN": held_out.gain,
         "HELD_OUT_GAIN_EXCESS": beyond_error(fitted, other, float(np.hypot(error, held_out.error))),
-        "GAIN_DRIFT": curve.gain / certified - 1.0,
     }
 
 
@@ -145,9 +149,24 @@ def _noises(curve: AmplifierCurve, beside: _Beside) -> StatisticValues:
     }
 
 
-def _brighter_fatter(curve: AmplifierCurve, beside: _Beside) -> StatisticValues:
+def _changes(curve: AmplifierCurve, former: AmplifierCurve | None) -> StatisticValues:
+    """Return the changes since the curve in use, beyond three errors of both; NaN without one."""
+    if former is None or former.is_bad:
+        return dict.fromkeys(_CHANGES, float("nan"))
+
+    def change(now: float, before: float, errors: tuple[float, float]) -> float:
+        return beyond_error(now, before, float(np.hypot(*errors)))
+
+    errors = curve.gain_error, former.gain_error
+    return {
+        "GAIN_CHANGE": change(curve.gain, former.gain, errors),
+        "NOISE_CHANGE": change(curve.noise, former.noise, (curve.noise_error, former.noise_error)),
+        "A00_CHANGE": change(curve.a00, former.a00, (curve.a00_error, former.a00_error)),
+    }
+
+
+def _brighter_fatter(curve: AmplifierCurve) -> StatisticValues:
     values = {"A00": curve.a00, "A00_ERROR": curve.a00_error}
-    values["A00_DRIFT"] = curve.a00 / beside.certified.a00 - 1.0 if beside.certified is not None else np.nan
     a, error = curve.a_matrix, curve.a_matrix_error
     if a.shape[0] < 2 or not np.isfinite(a).all():
         return values

@@ -143,13 +143,30 @@ def test_new_pairs_ask_for_the_gain_that_made_them():
     assert product_statistics(table, LAYOUT).detector["N_HELD_OUT"] == 0
 
 
-def test_the_drift_since_the_curve_in_use_is_told():
+def test_the_change_since_the_curve_in_use_is_told():
+    """Of exact points: what is left beyond three errors is all but the whole change."""
     curve = solve_curve(exact_measurements(), SolveSettings(FitType.FULL))
     one = curve.amplifiers[0]
-    former = replace(curve, amplifiers=(replace(one, gain=one.gain / 1.02),))
+    changed = replace(one, gain=one.gain / 1.03, noise=one.noise * 1.1, parameters=one.parameters * 2)
+    former = replace(curve, amplifiers=(changed,))
     found = product_statistics(to_table(curve), LAYOUT, Evidence(certified=former))
-    assert found.amplifiers["C10"]["GAIN_DRIFT"] == pytest.approx(0.02)
-    assert found.detector["GAIN_DRIFT"] == pytest.approx(0.02)
+    for values in (found.amplifiers["C10"], found.detector):
+        assert values["GAIN_CHANGE"] == pytest.approx(0.03, rel=1e-3)
+        assert values["NOISE_CHANGE"] == pytest.approx(1 / 1.1 - 1, rel=0.01)
+        assert values["A00_CHANGE"] == pytest.approx(-0.5, rel=0.01)
+    warned = {(test, amplifier) for test, amplifier in failed(verdict(found)) if test.endswith("CHANGE")}
+    assert warned == {("PTC_GAIN_CHANGE", None), ("PTC_NOISE_CHANGE", None), ("PTC_A00_CHANGE", None)}
+
+
+def test_a_change_within_the_errors_is_none():
+    curve = solve_curve(exact_measurements(), SolveSettings(FitType.FULL))
+    one = curve.amplifiers[0]
+    former = replace(curve, amplifiers=(replace(one, gain=one.gain / 1.03, gain_error=0.02),))
+    found = product_statistics(to_table(curve), LAYOUT, Evidence(certified=former))
+    assert found.detector["GAIN_CHANGE"] == 0.0
+    bad = replace(curve, amplifiers=(replace(one, reason="noisy"),))
+    found = product_statistics(to_table(curve), LAYOUT, Evidence(certified=bad))
+    assert np.isnan(found.detector["GAIN_CHANGE"])
 
 
 def test_single_pairs_carried_on_to_no_signal_have_the_true_gain():
