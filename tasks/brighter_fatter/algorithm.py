@@ -1,12 +1,11 @@
 """The brighter-fatter kernel: how collected charge pushes away what comes, from covariances of flats."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from infra.errors import CalprodError
 from infra.images import Metadata
+from tasks.brighter_fatter.kernel.averaging import average_kernels, mean_kernel
 from tasks.brighter_fatter.kernel.correlations import Correlations, scaled_correlations
 from tasks.brighter_fatter.kernel.model import AmplifierKernel, DetectorKernels
 from tasks.brighter_fatter.kernel.poisson import laplacian, solve_poisson
@@ -19,7 +18,6 @@ from tasks.brighter_fatter.kernel.sources import (
     source_of,
 )
 from tasks.brighter_fatter.kernel.table import from_table, to_table
-from tasks.combine.clipping import clipped_mean
 from tasks.flat_pairs.curve.model import AmplifierCurve, PhotonTransferCurve
 
 __all__ = [
@@ -73,28 +71,15 @@ def solve_kernels(
         return _of_detector(curve, settings, metadata or {})
     amplifiers = tuple(_of_amplifier(one, settings, curve.matrix_side) for one in curve.amplifiers)
     side = 2 * curve.matrix_side + 1
-    taking_part = [
-        one.kernel for one in amplifiers if one.is_valid and one.name not in settings.ignored_amplifiers
-    ]
-    kernel = mean_kernel(taking_part, side, settings)
+    averaged = average_kernels(amplifiers, side, settings)
     return DetectorKernels(
-        settings.level, curve.matrix_side, amplifiers, kernel, bool(taking_part), metadata or {}
-    )
-
-
-def mean_kernel(
-    kernels: Sequence[FloatArray], side: int, settings: KernelSettings | None = None
-) -> FloatArray:
-    """Clipped mean of kernels, value by value; zeros of that side where there are none."""
-    settings = settings or KernelSettings()
-    if not kernels:
-        return np.zeros((side, side))
-    return np.asarray(
-        np.apply_along_axis(
-            lambda column: clipped_mean(column, settings.n_sigma, settings.n_iterations).mean,
-            0,
-            np.array(kernels),
-        )
+        settings.level,
+        curve.matrix_side,
+        averaged.amplifiers,
+        averaged.kernel,
+        not averaged.faults,
+        averaged.faults,
+        metadata or {},
     )
 
 
@@ -131,14 +116,15 @@ def _of_detector(curve: PhotonTransferCurve, settings: KernelSettings, metadata:
         except KernelRefused as refused:
             reasons[one.name] = str(refused)
     source = _mean_of_amplifiers(levels, sources, settings)
-    solved = solve_kernel(source, settings) if source is not None else None
-    fault = "no amplifier has usable levels" if solved is None else "; ".join(solved.faults) or None
+    solved = solve_kernel(source, settings, must_be_significant=True) if source is not None else None
+    faults = ("no amplifier has usable levels",) if solved is None else solved.faults
+    fault = "; ".join(faults) or None
     amplifiers = tuple(
         _result(one, None if one.name in reasons else solved, side, reasons.get(one.name, fault))
         for one in curve.amplifiers
     )
     kernel = solved.kernel if solved is not None else np.zeros((2 * side + 1,) * 2)
-    return DetectorKernels(settings.level, side, amplifiers, kernel, fault is None, metadata)
+    return DetectorKernels(settings.level, side, amplifiers, kernel, not faults, faults, metadata)
 
 
 def _mean_of_amplifiers(

@@ -103,7 +103,7 @@ class BrighterFatterKernelTask(PipelineTask):
         Raises
         ------
         CalprodError
-            Too many amplifiers have no valid kernel; names them with their reasons.
+            Too many amplifiers have no valid kernel, or the detector has none; says why.
         """
         settings = self.config.settings()
         curve = from_table(table)
@@ -113,9 +113,11 @@ class BrighterFatterKernelTask(PipelineTask):
             self.log.warning("amplifier %s has no valid kernel: %s", name, reason)
         n_invalid, n = len(kernels.invalid), len(kernels.amplifiers)
         if n_invalid > self.config.most_invalid * n or not kernels.is_valid:
+            reasons = [f"{name}: {reason}" for name, reason in kernels.invalid.items()][:5]
             raise CalprodError(
-                f"{n_invalid} of {n} amplifiers have no valid brighter-fatter kernel: "
-                + "; ".join(f"{name}: {reason}" for name, reason in list(kernels.invalid.items())[:5]),
+                f"{n_invalid} of {n} amplifiers have no valid brighter-fatter kernel"
+                + ("" if kernels.is_valid else ", nor has the detector")
+                + f": {'; '.join([*kernels.faults, *reasons])}",
                 "take more pairs of flats at high signal, or look at the covariances of the curve",
             )
         self.log.info("solved kernels of %d of %d amplifiers", n - n_invalid, n)

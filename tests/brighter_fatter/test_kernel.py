@@ -26,13 +26,14 @@ NOISE = np.diag([49.0, 0.5, 0.1])
 SIGNALS = np.linspace(12_000, 60_000, 13)
 
 
-def modelled(name="C10", a=A, gain=GAIN, **changes):
+def modelled(name="C10", a=A, gain=GAIN, covariances=None, **changes):
     """Amplifier whose covariances are exactly those of the model with this a-matrix."""
     means = SIGNALS / gain
     model = covariance_model(means, CovarianceParameters(gain, a, np.zeros_like(a)), NOISE)
     errors = np.tile(1e-3 * model[:, :1, :1], (1, 3, 3))
     given = {"a_matrix": a, "noise_matrix": NOISE, "noise_squared": 49.0, "errors": errors}
-    return amplifier_curve(means, model, name=name, gain=gain, **(given | changes))
+    measured = model if covariances is None else covariances
+    return amplifier_curve(means, measured, name=name, gain=gain, **(given | changes))
 
 
 def solved(*amplifiers, **settings):
@@ -234,3 +235,29 @@ def test_too_few_lags_are_refused():
     with pytest.raises(CalprodError, match="5 x 5 pixels is too small"):
         solved(two)
     assert solved(published_curve(), lowest_signal=0.0, check_validity=False).is_valid
+
+
+def test_an_amplifier_whose_kernel_is_another_is_not_averaged():
+    amplifiers = [modelled(f"C1{i}", a=A * (1 + 0.01 * i)) for i in range(5)]
+    found = solved(*amplifiers, modelled("C15", a=A * 2.5))
+    assert list(found.invalid) == ["C15"]
+    assert "not that of the others" in found.invalid["C15"]
+    assert found.is_valid
+    np.testing.assert_allclose(found.kernel, solved(*amplifiers).kernel, rtol=1e-9)
+
+
+def test_amplifiers_that_are_too_noisy_to_tell_are_averaged_all():
+    """Were only the significant ones averaged, chance would make the mean too large."""
+    random = np.random.default_rng(5)
+    exact = modelled()
+    errors = 0.03 * exact.series.covariances[:, :1, :1] * np.ones((1, 3, 3))
+    noisy = [
+        modelled(f"C{i:02}", errors=errors, covariances=exact.series.covariances + errors * noise)
+        for i, noise in enumerate(random.normal(size=(64, 13, 3, 3)))
+    ]
+    found = solved(*noisy, lowest_signal=0.0, zero_sum=ZeroSum.ALL_LAGS)
+    one = found.amplifiers[0]
+    assert abs(one.kernel[3, 3]) < 8.0 * one.errors[3, 3]
+    assert len(found.invalid) <= 3
+    expected = solved(exact, zero_sum=ZeroSum.ALL_LAGS).kernel[3, 3]
+    assert found.kernel[3, 3] == pytest.approx(expected, abs=4.0 * one.errors[3, 3] / 8.0)

@@ -60,6 +60,8 @@ class DetectorKernels:
     """Kernel of the detector (1/electron), shape (2 r + 1, 2 r + 1); zeros where no amplifier has one."""
     is_valid: bool
     """The detector's kernel may be applied."""
+    faults: tuple[str, ...] = ()
+    """Why it may not."""
     metadata: Metadata = field(default_factory=dict)
     """FITS cards."""
 

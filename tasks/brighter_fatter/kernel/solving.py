@@ -34,7 +34,9 @@ class SolvedKernel:
     """What looks odd without being fatal."""
 
 
-def solve_kernel(source: SourceOfKernel, settings: KernelSettings) -> SolvedKernel:
+def solve_kernel(
+    source: SourceOfKernel, settings: KernelSettings, *, must_be_significant: bool = False
+) -> SolvedKernel:
     """Solve a kernel.
 
     Parameters
@@ -43,6 +45,8 @@ def solve_kernel(source: SourceOfKernel, settings: KernelSettings) -> SolvedKern
         Correlations of one quadrant.
     settings
         Sum, tail and checks.
+    must_be_significant
+        Whether a kernel that does not stand out of the noise is at fault.
 
     Notes
     -----
@@ -66,7 +70,9 @@ def solve_kernel(source: SourceOfKernel, settings: KernelSettings) -> SolvedKern
     shared = np.tensordot(weights.ravel(), responses, axes=1)
     responses = responses - number.reshape(-1, 1, 1) * shared
     errors = np.sqrt(np.tensordot(source.errors.ravel() ** 2, responses**2, axes=1))
-    faults = faults_of(kernel, errors, settings) if settings.check_validity else ()
+    faults: tuple[str, ...] = ()
+    if settings.check_validity:
+        faults = faults_of(kernel, errors, settings, must_be_significant=must_be_significant)
     return SolvedKernel(padded, kernel, errors, faults, tuple(remarks))
 
 

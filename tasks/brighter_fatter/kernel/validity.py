@@ -20,7 +20,9 @@ _SIGNIFICANT = 3.0
 """Standard errors by which the centre must lie below zero."""
 
 
-def faults_of(kernel: FloatArray, errors: FloatArray, settings: KernelSettings) -> tuple[str, ...]:
+def faults_of(
+    kernel: FloatArray, errors: FloatArray, settings: KernelSettings, *, must_be_significant: bool = False
+) -> tuple[str, ...]:
     """Say what is wrong with a kernel; nothing, if it is valid.
 
     Parameters
@@ -31,6 +33,8 @@ def faults_of(kernel: FloatArray, errors: FloatArray, settings: KernelSettings) 
         Standard errors of its values, same shape; NaN where they are not known.
     settings
         Tolerances.
+    must_be_significant
+        Whether a centre that photon noise may have made is a fault.
 
     Raises
     ------
@@ -43,7 +47,7 @@ def faults_of(kernel: FloatArray, errors: FloatArray, settings: KernelSettings) 
     lowest, and nothing rises far above zero. Its first hands an absolute number to ``numpy.isclose`` as the
     relative tolerance about zero, so that 1e-8 decides, whatever the kernel's scale. Here all tolerances are
     in units of the centre's \\|K₀₀\\|, with four standard errors on top, so that few photons do not make a
-    kernel invalid; but its centre has to be significant.
+    kernel invalid.
     """
     n = kernel.shape[0]
     if n < SMALLEST:
@@ -56,15 +60,20 @@ def faults_of(kernel: FloatArray, errors: FloatArray, settings: KernelSettings) 
     centre, middle = float(kernel[n // 2, n // 2]), n // 2
     granted = _N_ERRORS * np.where(np.isfinite(errors), errors, 0.0)
     faults = []
-    if not centre < -_SIGNIFICANT / _N_ERRORS * granted[middle, middle]:
+    share = granted[middle, middle]
+    if must_be_significant and not centre < -_SIGNIFICANT / _N_ERRORS * share:
         faults.append(f"the centre of {centre:.3g} is not significantly below zero")
+    elif not centre < share:
+        faults.append(f"the centre of {centre:.3g} is not below zero")
     edge = np.ones(kernel.shape, bool)
     edge[1:-1, 1:-1] = False
     beyond = np.where(edge, np.abs(kernel) - granted, 0.0).max()
     if beyond > settings.edge_tolerance * abs(centre):
         faults.append(f"at the edge it is {beyond / abs(centre) if centre else np.inf:.3g} of the centre")
-    if kernel.min() < centre:
-        x, y = np.unravel_index(int(kernel.argmin()), kernel.shape)
+    lowest = kernel + np.hypot(granted, share)
+    lowest[middle, middle] = centre
+    if lowest.min() < centre:
+        x, y = np.unravel_index(int(lowest.argmin()), kernel.shape)
         faults.append(f"the lowest value is at lag ({x - middle}, {y - middle}) and not in the centre")
     above = (kernel - granted).max()
     if above > settings.maximum_tolerance * abs(centre):
