@@ -175,6 +175,8 @@ def corrected(
         _log.warning(
             "exposure %d: the %s was made in another state of the camera, %s", raw.exposure, name, keys
         )
+    if exposure.metadata.get("LSST ISR BF CONVERGED") is False:
+        _log.warning("exposure %d: the brighter-fatter correction did not converge", raw.exposure)
     return exposure
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 from infra.errors import CalprodError
 from tasks.combine.clipping import clipped_mean
 from tasks.isr.brighter_fatter_passes import diffusion_pass, transfer_pass
+from tasks.isr.convolution import ImageConvolution
 
 __all__ = [
     "BrighterFatterFit",
@@ -127,19 +127,20 @@ def correct_brighter_fatter(
             "use a kernel of fewer elements",
         )
     one_pass = diffusion_pass if settings.method == "COULTON18" else transfer_pass
-    convolve = _Convolution(image.shape, kernel.kernel.T)
-    raw = image.copy()
+    convolution = ImageConvolution(image.shape, kernel.kernel.T)
+    raw, correction = image.copy(), np.zeros_like(image)
     change = image - np.float32(np.median(image))
-    convolved = convolve(change)
+    (convolved,) = convolution(change)
     change.fill(0.0)
-    total = float("inf")
+    total, is_last = float("inf"), False
     for iteration in range(1, settings.max_iterations + 1):
-        total = float(one_pass(raw, image, convolved, kernel.border, change))
-        if iteration > 1 and total < settings.threshold:
-            return BrighterFatterFit(iteration, True, total)
-        if iteration < settings.max_iterations:
-            convolved += convolve(change)
-    return BrighterFatterFit(settings.max_iterations, False, total)
+        total = float(one_pass(image, convolved, kernel.border, correction, change))
+        np.add(raw, correction, out=image)
+        is_last = iteration > 1 and total < settings.threshold
+        if is_last or iteration == settings.max_iterations:
+            break
+        convolved += convolution(change)[0]
+    return BrighterFatterFit(iteration, is_last, total)
 
 
 def detector_kernel(kernels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -158,21 +159,3 @@ def detector_kernel(kernels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     flat = kernels.reshape(kernels.shape[0], -1)
     means = [clipped_mean(np.ascontiguousarray(elements), 5.0).mean for elements in flat.T]
     return np.array(means).reshape(kernels.shape[1:])
-
-
-class _Convolution:
-    """Convolution of images of one shape with one kernel; the image goes on periodically beyond its edges."""
-
-    def __init__(self, shape: tuple[int, ...], kernel: npt.NDArray[np.float64]) -> None:
-        self._shape = shape
-        self._padded = tuple(fft.next_fast_len(n, real=True) for n in shape)
-        placed = np.zeros(self._padded, np.float32)
-        placed[: kernel.shape[0], : kernel.shape[1]] = kernel
-        placed = np.roll(placed, [-(n // 2) for n in kernel.shape], axis=(0, 1))
-        self._transform = fft.rfft2(placed)
-
-    def __call__(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        transform = fft.rfft2(image, self._padded)
-        transform *= self._transform
-        whole: npt.NDArray[np.float32] = fft.irfft2(transform, self._padded, overwrite_x=True)
-        return whole[: self._shape[0], : self._shape[1]]

@@ -11,22 +11,22 @@ type Image = npt.NDArray[np.float32]
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
 def diffusion_pass(
-    raw: Image, image: Image, convolved: Image, border: int, change: Image
+    image: Image, convolved: Image, border: int, correction: Image, change: Image
 ) -> float:  # pragma: no cover
-    """Correct an image by the divergence of what diffuses; the image becomes the new one, in place.
+    """Correct an image by the divergence of what diffuses; the correction becomes the new one, in place.
 
     Parameters
     ----------
-    raw
-        Uncorrected image (electron), shape (ny, nx).
     image
-        The same as the pass before left it; replaced.
+        Image as the pass before has corrected it (electron), shape (ny, nx).
     convolved
-        Kernel convolved with the image (dimensionless).
+        Kernel convolved with it (dimensionless).
     border
         Pixels at each edge that are left alone.
+    correction
+        What is added to the uncorrected image (electron); replaced.
     change
-        Where to put what the pass changed (electron); the border is not touched.
+        Where to put what the pass has changed of it (electron); the border is not touched.
 
     Returns
     -------
@@ -36,7 +36,8 @@ def diffusion_pass(
     Notes
     -----
     Coulton et al. 2018 (AJ 155, 258): I' = I + ½ (∇I·∇C + I ∇²C), with central differences for ∇ and the
-    difference to the four neighbours for ∇².
+    difference to the four neighbours for ∇². Corrections are small beside the image, so that their changes
+    are known far below the rounding of the image itself.
     """
     ny, nx = image.shape
     half, quarter, four = np.float32(0.5), np.float32(0.25), np.float32(4.0)
@@ -47,14 +48,14 @@ def diffusion_pass(
             curvature = (
                 convolved[y, x + 1] + convolved[y, x - 1] + convolved[y + 1, x] + convolved[y - 1, x]
             ) - four * convolved[y, x]
-            correction = half * (quarter * (along_x + along_y) + image[y, x] * curvature)
-            change[y, x] = (raw[y, x] + correction) - image[y, x]
-    return _add(image, change, border)
+            found = half * (quarter * (along_x + along_y) + image[y, x] * curvature)
+            change[y, x] = found - correction[y, x]
+    return _add(correction, change, border)
 
 
 @njit(cache=True, nogil=True)
 def transfer_pass(
-    raw: Image, image: Image, convolved: Image, border: int, change: Image
+    image: Image, convolved: Image, border: int, correction: Image, change: Image
 ) -> float:  # pragma: no cover
     """Correct an image by what passes through the faces between pixels; see `diffusion_pass`.
 
@@ -64,19 +65,21 @@ def transfer_pass(
     Through each face go −½ times the charge of the pixel it comes from times the difference of C.
     """
     ny, nx = image.shape
+    change[border : ny - border, border : nx - border] = np.float32(0.0)
     for y in range(border, ny - border):
         for x in range(border, nx - border):
-            correction = np.float32(0.0)
-            if x > border:
-                correction += _flux(image[y, x - 1], image[y, x], convolved[y, x - 1], convolved[y, x])
             if x < nx - border - 1:
-                correction -= _flux(image[y, x], image[y, x + 1], convolved[y, x], convolved[y, x + 1])
-            if y > border:
-                correction += _flux(image[y - 1, x], image[y, x], convolved[y - 1, x], convolved[y, x])
+                moved = _flux(image[y, x], image[y, x + 1], convolved[y, x], convolved[y, x + 1])
+                change[y, x] -= moved
+                change[y, x + 1] += moved
             if y < ny - border - 1:
-                correction -= _flux(image[y, x], image[y + 1, x], convolved[y, x], convolved[y + 1, x])
-            change[y, x] = (raw[y, x] + correction) - image[y, x]
-    return _add(image, change, border)
+                moved = _flux(image[y, x], image[y + 1, x], convolved[y, x], convolved[y + 1, x])
+                change[y, x] -= moved
+                change[y + 1, x] += moved
+    for y in range(border, ny - border):
+        for x in range(border, nx - border):
+            change[y, x] -= correction[y, x]
+    return _add(correction, change, border)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -90,14 +93,14 @@ def _flux(
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
-def _add(image: Image, change: Image, border: int) -> float:  # pragma: no cover
+def _add(correction: Image, change: Image, border: int) -> float:  # pragma: no cover
     """Add what a pass changed; the sum of its absolute values."""
     total = 0.0
-    ny, nx = image.shape
+    ny, nx = correction.shape
     for y in range(border, ny - border):
         of_row = np.float32(0.0)
         for x in range(border, nx - border):
-            image[y, x] += change[y, x]
+            correction[y, x] += change[y, x]
             of_row += abs(change[y, x])
         total += float(of_row)
     return total

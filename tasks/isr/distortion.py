@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import fftconvolve
 
 from infra.errors import CalprodError
+from tasks.isr.convolution import ImageConvolution
 
 __all__ = ["DistortionMatrix", "correct_distortion"]
 
@@ -64,21 +64,18 @@ def correct_distortion(image: npt.NDArray[np.float32], matrix: DistortionMatrix)
     Astier & Regnault 2023 (arXiv:2301.03274): across a boundary went the charge density at it, half the sum
     of the two pixels, times its shift; on average over the exposure half the charge was there to move it.
     """
-    charge = image.astype(np.float64)
-    # A level that is the same everywhere moves nothing.
-    field_ = charge - np.median(charge)
     n = matrix.half_width
-    padded = np.pad(field_, n, mode="edge")
-    up = fftconvolve(padded, _upper(matrix.north), mode="same")[n:-n, n:-n]
-    right = fftconvolve(padded, _upper(matrix.east.T).T, mode="same")[n:-n, n:-n]
-    moved_up = 0.25 * (charge[:-1] + charge[1:]) * up[:-1]
-    moved_right = 0.25 * (charge[:, :-1] + charge[:, 1:]) * right[:, :-1]
+    # A level that is the same everywhere moves nothing; without it single precision is enough.
+    padded = np.pad(image - np.float32(np.median(image)), n, mode="edge")
+    up, right = ImageConvolution(padded.shape, _upper(matrix.north), _upper(matrix.east.T).T)(padded)
+    inside = slice(n, -n)
+    moved_up = np.float32(0.25) * (image[:-1] + image[1:]) * up[inside, inside][:-1]
+    moved_right = np.float32(0.25) * (image[:, :-1] + image[:, 1:]) * right[inside, inside][:, :-1]
     # A boundary that moved outward gave the pixel charge of its neighbour's.
-    charge[:-1] -= moved_up
-    charge[1:] += moved_up
-    charge[:, :-1] -= moved_right
-    charge[:, 1:] += moved_right
-    image[...] = charge
+    image[:-1] -= moved_up
+    image[1:] += moved_up
+    image[:, :-1] -= moved_right
+    image[:, 1:] += moved_right
 
 
 def _upper(quarter: FloatArray) -> FloatArray:
