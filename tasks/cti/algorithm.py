@@ -12,7 +12,7 @@ from tasks.cti.register.model import Register
 from tasks.cti.solution.dataset import CTI_KIND, cti_from_table, cti_to_table
 from tasks.cti.solution.model import AmplifierCti, CtiSolution
 from tasks.cti.solving.edge import cti_turnoff, edge_response
-from tasks.cti.solving.levels import AmplifierLevels, levels_of
+from tasks.cti.solving.levels import FAINTEST, AmplifierLevels, levels_of
 from tasks.cti.solving.local_offset import NO_OFFSET, fit_local_offset
 from tasks.cti.solving.settings import Columns, CtiSettings
 from tasks.cti.solving.transfers import bounded_by_bright_flats, fit_global_cti
@@ -187,7 +187,7 @@ def corrected_trail(
 def _refusal(levels: AmplifierLevels, settings: CtiSettings) -> str:
     """Why an amplifier cannot be solved; empty if it can."""
     if levels.signals.size == 0:
-        return "no flat has a signal above zero"
+        return f"no flat has a signal above {FAINTEST:g} electron"
     if not (np.isfinite(levels.gain) and levels.gain > 0):
         return f"its gain is {levels.gain} electron/adu"
     n_columns, needed = levels.serial.shape[1], settings.offset_columns.first + 2

@@ -109,7 +109,7 @@ def with_overscan(overscan, **keys):
 @pytest.mark.parametrize(
     ("levels", "words"),
     [
-        (levels_of_arrays([], np.zeros((0, 64))), "no flat has a signal above zero"),
+        (levels_of_arrays([], np.zeros((0, 64))), "no flat has a signal above 10 electron"),
         (with_overscan(np.zeros((60, 4))), "4 columns is too narrow: 5 are needed"),
         (
             with_overscan(np.full((60, 64), np.nan)),
@@ -176,7 +176,7 @@ def test_a_detector_is_solved_amplifier_by_amplifier():
     flats = {"C10": [statistics(1e3)], "C11": [], "C12": [statistics(2e3)]}
     segments = dict.fromkeys(flats, Segment(3, 509, 2000))
     solution = solve_cti(flats, segments, detector=4, bad={"C12": "it is dead"})
-    assert solution.reasons == (("C11", "no flat has a signal above zero"), ("C12", "it is dead"))
+    assert solution.reasons == (("C11", "no flat has a signal above 10 electron"), ("C12", "it is dead"))
     assert [one.name for one in solution.amplifiers] == ["C10", "C11", "C12"]
     with pytest.raises(CalprodError, match="no amplifier C17, only C10, C11, C12"):
         solution.amplifier("C17")

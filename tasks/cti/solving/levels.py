@@ -9,9 +9,13 @@ import numpy.typing as npt
 from infra.errors import CalprodError
 from tasks.isr.cti_statistics import CtiStatistics
 
-__all__ = ["AmplifierLevels", "levels_of"]
+__all__ = ["FAINTEST", "AmplifierLevels", "levels_of"]
 
 type FloatArray = npt.NDArray[np.float64]
+
+
+FAINTEST = 10.0
+"""Signal (electron) that a flat must have: what is fainter is the noise of a dark one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,10 +87,10 @@ def levels_of(name: str, flats: Sequence[CtiStatistics]) -> AmplifierLevels:
 
     Notes
     -----
-    A flat whose signal is no number, or not above zero, says nothing and is left out. Where some flats have a
+    A flat whose signal is no number, or none to speak of, is left out. Where some flats have a
     narrower overscan, all are cut to the narrowest.
     """
-    lit = [one for one in flats if np.isfinite(one.image_mean) and one.image_mean > 0]
+    lit = [one for one in flats if np.isfinite(one.image_mean) and one.image_mean > FAINTEST]
     lit.sort(key=lambda one: one.image_mean)
     turnoffs = [one.input_turnoff for one in lit if np.isfinite(one.input_turnoff)]
     gains = [one.input_gain for one in lit]

@@ -61,7 +61,7 @@ def measure_trap(
     within = settings.trap_columns.within(levels.serial.shape[1])
     with np.errstate(invalid="ignore"):
         usable = (levels.signals < settings.trap_largest_signal) & (levels.signals <= levels.turnoff)
-        usable &= np.isfinite(levels.last_columns)
+        usable &= np.isfinite(levels.last_columns) & (levels.last_columns > 0)
     data = levels.serial[:, within.slice]
     usable &= np.isfinite(data).all(axis=1)
     if not usable.any() or within.n < 1:
