@@ -1,0 +1,1 @@
+"""The illumination correction: what flats and stars disagree about."""
