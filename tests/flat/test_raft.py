@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from astropy.table import Table
 from lsst.daf.butler import Butler, DatasetType
+from lsst.pipe.base import Pipeline
 
+from infra.butler.execution import PipelineRequest, run_pipeline
 from infra.butler.images import calibration_image, masked_image
 from infra.butler.repository import open_butler
 from infra.images import CalibrationImage
@@ -19,12 +22,12 @@ from tasks.verification.evaluate import evaluate
 from tasks.verification.model import DetectorStatistics, Outcome, Verdict, VerdictOutcome
 from tests.flat.chips import layout_of
 from tests.flat.lights import lit, middle_of, places
-from tests.flat.raft import CAMERA, FILTER, PROFILE, RADII, SLOPE, flats, ids, make, raft, run
+from tests.flat.raft import CAMERA, FILTER, PIPELINES, PROFILE, RADII, SLOPE, flats, ids, make, raft, run
 
 DETECTORS = tuple(range(9))
 SWAPPED = (3, 8)
-CHOSEN = (0, *SWAPPED, 4)
-"""Detectors that are verified: four are enough."""
+CHOSEN = (3, 4, 8)
+"""Detectors that are verified: the two, and one that is not concerned."""
 CHOSEN_ONLY = f" AND detector IN ({','.join(map(str, CHOSEN))})"
 PLAIN = "run/plain"
 WHERE = f" AND physical_filter='{FILTER}'"
@@ -184,3 +187,26 @@ def test_a_swapped_detector_fails_by_name(night, butler):
     # Without correlation: within five errors of a correlation of so few pixels.
     assert all(abs(float(one.value or 0.0) - 1.0) < 0.05 for one in named)
     assert {one.detector for one in verdict.failures} == set(SWAPPED)
+
+
+def test_flats_of_two_colours_are_merged(butler):
+    """Made by flatBlue and flatRed, whose graphs are those of flatMultiChip under other names."""
+    first = calibration_image(of(butler, "flat", detector=4))
+    data_id = {"instrument": CAMERA, "physical_filter": FILTER, "detector": 4}
+    butler.collections.register("run/colours-in")
+    for name, factor in (("flat_blue", np.float32(0.96)), ("flat_red", np.float32(1.04))):
+        made = Pipeline.fromFile(str(PIPELINES / f"flat{name[5:].capitalize()}.yaml")).to_graph(
+            butler.registry
+        )
+        assert {name, f"{name}_uncorrected", "flatGradient"} <= set(made.dataset_types)
+        assert "flat" not in made.dataset_types
+        butler.registry.registerDatasetType(made.dataset_types[name].dataset_type)
+        image = replace(first, image=first.image * factor)
+        butler.put(masked_image(image), name, data_id, run="run/colours-in")
+    where = f"instrument='{CAMERA}' AND detector=4{WHERE}"
+    request = PipelineRequest(
+        PIPELINES / "flatColours.yaml", where, ("run/colours-in",), "chain/colours", "run/colours"
+    )
+    run_pipeline(butler, request)
+    merged = calibration_image(of(butler, "flat", "colours", detector=4))
+    np.testing.assert_allclose(merged.image, first.image, rtol=1e-5)
