@@ -32,7 +32,10 @@ def test_pixels_of_a_frame_of_any_size_cover_the_detector(shape):
     assert np.diff(y[:, 0]).sum() + (y[1, 0] - y[0, 0]) == pytest.approx(40.0)
 
 
-def test_corners_of_lsstcam_lie_at_its_known_radius():
-    """The science rafts reach to about 350 mm from the middle."""
-    radius = max(np.hypot(*detector_centre(LSSTCAM, one.id)) for one in LSSTCAM.detectors)
-    assert radius == pytest.approx(np.hypot(254.0 + 42.25, 127.0 + 42.25))
+def test_outermost_sensors_of_lsstcam_stand_at_341_mm():
+    """Two rafts and a sensor up, one raft and a sensor aside: (296.25, 169.25) mm."""
+    radii = {one.full_name: np.hypot(*detector_centre(LSSTCAM, one.id)) for one in LSSTCAM.detectors}
+    outermost = {name for name, radius in radii.items() if radius == pytest.approx(341.19, abs=0.01)}
+    assert max(radii.values()) == pytest.approx(341.19, abs=0.01)
+    assert {"R01_S00", "R03_S02", "R41_S20", "R43_S22"} <= outermost
+    assert len(outermost) == 8
