@@ -15,7 +15,7 @@ kernel was not made from (0: its own flats were measured); and of spots what `ta
 tells.
 """  # noqa: E501 - a name
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +29,7 @@ from tasks.flat_pairs.model import PairMeasurement
 from tasks.verification.model import StatisticValues
 from tasks.verification.quantum import ProductMeasurement
 
-__all__ = ["Evidence", "covariance_table", "product_statistics"]
+__all__ = ["Evidence", "covariance_table", "judgement_of", "product_statistics"]
 
 type FloatArray = npt.NDArray[np.float64]
 
@@ -107,6 +107,22 @@ def product_statistics(
         **evidence.spots,
     }
     return ProductMeasurement(measured, detector, problems)
+
+
+def judgement_of(table: Table, lowest_signal: float) -> Callable[[Sequence[PairMeasurement]], bool]:
+    """Return what tells whether a pair has a level, in any amplifier, by which kernels can be judged.
+
+    Parameters
+    ----------
+    table
+        The kernels, which know up to where each amplifier follows its photon transfer curve.
+    lowest_signal
+        Levels below it (electron) are not judged.
+    """
+    amplifiers = from_table(table).amplifiers
+    gains = {one.name: one.gain for one in amplifiers}
+    highest = {one.name: _highest(one) for one in amplifiers}
+    return lambda found: bool(excess_of(found, gains, highest, lowest_signal=lowest_signal))
 
 
 def covariance_table(table: Table, evidence: Evidence) -> Table:

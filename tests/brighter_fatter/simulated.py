@@ -1,5 +1,6 @@
 """Simulated sequences with an asymmetric brighter-fatter effect, and kernels made of them."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -28,6 +29,17 @@ TIMES = (0.02, 0.05, 0.1, 0.2, 0.3, 2.5, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 9.5)
 """Exposure times (s) at 6000 electron/s: faint ones for the read noise, others up to 57 000 electron."""
 
 
+class StoredSequence(SimulatedSequence):
+    """Raws that are exposed once, and kept."""
+
+    def read(self, number):
+        if not hasattr(self, "kept"):
+            self.kept = {}
+        if number not in self.kept:
+            self.kept[number] = super().read(number)
+        return self.kept[number]
+
+
 @cache
 def sequence():
     """Pairs of flats of a small detector, whose raws are exposed when they are read."""
@@ -36,7 +48,7 @@ def sequence():
         camera={"brighter_fatter": {"a_matrix": A_MATRIX}, "electronics": {"gain_scatter": 0.03}},
         segment={"data_width": 112, "data_height": 140},
     )
-    return SimulatedSequence(night)
+    return StoredSequence(night)
 
 
 @cache
@@ -57,16 +69,19 @@ def kernel_table(table=None, **changes):
     ).output
 
 
-def verified(kernels, pairing=None, simulated=None, spots=(), **changes):
+def verified(
+    kernels, pairing=None, simulated=None, spots=(), order="modern", bias=None, dark=None, **changes
+):
     """Statistics and covariances of a kernel applied to flats, and to spots."""
     config = VerifyBfkConfig()
+    config.isr.order = order
     config.update(**({"edge": 6, "minimum_pixels": 1000} | changes))
     simulated = simulated or sequence()
-    priors = Priors(calibrations_of({"bfk": kernels}))
+    calibrations = replace(calibrations_of({"bfk": kernels}), bias=bias, dark=dark)
     first = simulated.read(next(iter(simulated.exposures)))
     task = VerifyBfkTask(config=config)
     pairing = simulated.pairing() if pairing is None else pairing
-    return task.compare(first, kernels, priors, pairing, spots, simulated.read)
+    return task.compare(first, kernels, Priors(calibrations), pairing, spots, simulated.read)
 
 
 def exchanged(table):

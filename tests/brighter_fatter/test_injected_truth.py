@@ -141,6 +141,11 @@ def star_field(random, n=9, size=48, sigma=1.7):
     return (charge + random.normal(0, READ_NOISE, charge.shape)).astype(np.float32)
 
 
+@pytest.fixture(scope="module")
+def corrected_spots(detector_kernels):
+    return growth(detector_kernels)
+
+
 def growth(table):
     random = np.random.default_rng(11)
     kernel = BrighterFatterKernel(from_table(table).kernel)
@@ -154,9 +159,9 @@ def growth(table):
     return growth_of_spots(before, after)
 
 
-def test_second_moments_of_spots_do_not_depend_on_their_flux(detector_kernels):
+def test_second_moments_of_spots_do_not_depend_on_their_flux(corrected_spots):
     """Both moments apart, to four errors; a linear kernel leaves 5 % of spots of 90 000 electron."""
-    found = growth(detector_kernels)
+    found = corrected_spots
     assert found["N_MATCHES"] > 450
     # The kernel is 1.2 times as steep along y.
     assert found["YY_SLOPE_BEFORE"] > 1.1 * found["XX_SLOPE_BEFORE"] > 0
@@ -167,9 +172,9 @@ def test_second_moments_of_spots_do_not_depend_on_their_flux(detector_kernels):
     assert found["BRIGHT_SLOPE"] == pytest.approx(-0.4 * np.log(10), abs=0.1)
 
 
-def test_a_kernel_with_its_axes_exchanged_corrects_the_wrong_moment(detector_kernels):
+def test_a_kernel_with_its_axes_exchanged_corrects_the_wrong_moment(corrected_spots, detector_kernels):
     """Of the same photons: a tenth too much of xx, and too little of yy, as the two steepnesses tell."""
-    right, wrong = growth(detector_kernels), growth(exchanged(detector_kernels))
+    right, wrong = corrected_spots, growth(exchanged(detector_kernels))
     assert wrong["XX_SLOPE_RESIDUAL"] - right["XX_SLOPE_RESIDUAL"] < -0.05
     assert wrong["YY_SLOPE_RESIDUAL"] - right["YY_SLOPE_RESIDUAL"] > 0.03
 

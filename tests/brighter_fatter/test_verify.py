@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from infra.images import CalibrationImage
 from infra.settings.loading import load_policy
+from tasks.brighter_fatter.checking.pairs import ordered_pairs
 from tasks.brighter_fatter.figures import figures
 from tasks.brighter_fatter.verify import product_statistics
 from tasks.flat_pairs.pairing import Pairing
@@ -58,7 +60,7 @@ def test_a_true_kernel_passes(sound, camera):
     assert errors_of(found) == set()
     assert found.outcome is VerdictOutcome.VERIFIED
     values = record_of(sound).product_detector
-    assert values["N_PAIRS"] == 12
+    assert values["N_PAIRS"] == sum(6000.0 * time > 10_000 for time in TIMES) == 8
     # Three of its own standard errors each: one draw in 120 of three numbers would miss.
     for name in ("A00", "C10", "C01"):
         assert abs(values[f"{name}_RESIDUAL"]) < 3.5 * values[f"{name}_RESIDUAL_ERROR"] + 0.05
@@ -140,3 +142,24 @@ def test_the_figures_show_the_kernel_and_what_it_leaves(kernels, sound):
     assert "corrected" in str(before_after.svg)
     assert all(str(one.svg).startswith("<svg") and len(one.svg) < 200_000 for one in (*drawn, before_after))
     assert figures(sound.covariances[:0]) == ()
+
+
+def test_pairs_are_tried_evenly_until_there_are_enough():
+    pairs = sequence().pairing().pairs
+    ordered, is_held_out = ordered_pairs(pairs, frozenset(), 4)
+    times = [pair.exposure_time for pair in ordered]
+    assert sorted(times) == sorted(TIMES)
+    assert times[:4] == sorted(TIMES, reverse=True)[::4]
+    assert is_held_out
+    inputs = frozenset(pair.first.exposure for pair in pairs)
+    assert ordered_pairs(pairs, inputs, 100) == (tuple(reversed(pairs)), False)
+
+
+def test_in_the_order_of_2024_the_kernel_is_applied_too(kernels):
+    shape = sequence().sensor.layout.image_shape
+    planes = np.zeros(shape, np.float32), np.zeros(shape, np.uint16), np.zeros(shape, np.float32)
+    blank = CalibrationImage(*planes, {"LSST ISR UNITS": "adu", "DARKTIME": 1.0})
+    result = verified(kernels, most_pairs=3, bias=blank, dark=blank, order="2024-04")
+    values = record_of(result).product_detector
+    assert values["N_PAIRS"] == 3
+    assert abs(values["A00_RESIDUAL"]) < 4.0 * values["A00_RESIDUAL_ERROR"] + 0.05

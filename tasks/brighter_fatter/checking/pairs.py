@@ -1,6 +1,6 @@
 """Pairs of flats measured twice: as they are, and corrected with the kernel under test."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from infra.errors import CalprodError
@@ -13,7 +13,7 @@ from tasks.flat_pairs.sequence import Flat, SequenceSettings, measure_sequence
 from tasks.isr.config import IsrConfig
 from tasks.isr.steps import Purpose
 
-__all__ = ["APPLIED", "ComparedPairs", "chosen_pairs", "compare_pairs", "without_kernel"]
+__all__ = ["APPLIED", "ComparedPairs", "compare_pairs", "ordered_pairs", "without_kernel"]
 
 APPLIED = "LSST ISR BF APPLIED"
 """Card that says whether signature removal has corrected the brighter-fatter effect."""
@@ -24,7 +24,11 @@ class ComparedPairs:
     """Measurements of the same pairs without and with the correction."""
 
     before: tuple[PairMeasurement, ...]
+    """As they are."""
     after: tuple[PairMeasurement, ...]
+    """Corrected."""
+    n_pairs: int
+    """Number of pairs."""
 
 
 def without_kernel(priors: Priors) -> Priors:
@@ -32,10 +36,10 @@ def without_kernel(priors: Priors) -> Priors:
     return replace(priors, calibrations=replace(priors.calibrations, bfk=None, distortion=None))
 
 
-def chosen_pairs(
+def ordered_pairs(
     pairs: Sequence[ExposurePair], inputs: frozenset[int], most: int
-) -> tuple[tuple[ExposurePair, ...], int]:
-    """Choose pairs to verify with.
+) -> tuple[tuple[ExposurePair, ...], bool]:
+    """Put pairs into the order in which they are tried.
 
     Parameters
     ----------
@@ -44,20 +48,20 @@ def chosen_pairs(
     inputs
         Exposures the kernel was made from.
     most
-        Number to choose at most, evenly over the exposure times.
+        Pairs wanted.
 
     Returns
     -------
-    chosen
-        Pairs of which neither exposure is an input; where there are none, all.
-    n_held_out
-        How many of them are no inputs.
+    ordered
+        Pairs of which neither exposure is an input; where there are none, all. The first ones of that number are
+        spread evenly over the exposure times, as are those after them.
+    is_held_out
+        Whether they are no inputs.
     """
     held_out = [pair for pair in pairs if not inputs.intersection(pair.exposures)]
-    ordered = sorted(held_out or pairs, key=lambda pair: pair.exposure_time, reverse=True)
-    step = max(len(ordered) / most, 1.0)
-    chosen = tuple(ordered[int(i * step)] for i in range(min(len(ordered), most)))
-    return chosen, len(chosen) if held_out else 0
+    falling = sorted(held_out or pairs, key=lambda pair: pair.exposure_time, reverse=True)
+    step = max(-(-len(falling) // most), 1)
+    return tuple(pair for start in range(step) for pair in falling[start::step]), bool(held_out)
 
 
 def compare_pairs(
@@ -67,13 +71,16 @@ def compare_pairs(
     config: IsrConfig,
     priors: Priors,
     settings: SequenceSettings,
+    *,
+    most: int,
+    is_useful: Callable[[Sequence[PairMeasurement]], bool],
 ) -> ComparedPairs:
     """Measure pairs of flats without and with the kernel; each raw is read once, two are in memory.
 
     Parameters
     ----------
     pairs
-        Pairs to measure.
+        Pairs to try, in this order.
     read
         Reads a raw.
     purpose, config
@@ -82,6 +89,10 @@ def compare_pairs(
         Calibrations to apply, the kernel under test among them.
     settings
         How pairs are measured.
+    most
+        Useful pairs after which no more are tried.
+    is_useful
+        Whether a pair, as it is, has a level by which a kernel can be judged.
 
     Raises
     ------
@@ -104,9 +115,15 @@ def compare_pairs(
 
     before: list[PairMeasurement] = []
     after: list[PairMeasurement] = []
+    compared = 0
     for pair in pairs:
+        if compared == most:
+            break
         at_hand.clear()
         at_hand.update({exposure: read(exposure) for exposure in pair.exposures})
-        before += measure_sequence([pair], plain.take, settings).measurements
-        after += measure_sequence([pair], take_corrected, settings).measurements
-    return ComparedPairs(tuple(before), tuple(after))
+        plain_ones = measure_sequence([pair], plain.take, settings).measurements
+        if is_useful(plain_ones):
+            before += plain_ones
+            after += measure_sequence([pair], take_corrected, settings).measurements
+            compared += 1
+    return ComparedPairs(tuple(before), tuple(after), compared)

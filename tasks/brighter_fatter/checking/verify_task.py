@@ -22,10 +22,10 @@ from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a modul
 from infra.instruments.layout import DetectorLayout
 from tasks.brighter_fatter.checking.config import CheckConfig
 from tasks.brighter_fatter.checking.growth import growth_of_spots
-from tasks.brighter_fatter.checking.pairs import chosen_pairs, compare_pairs, without_kernel
+from tasks.brighter_fatter.checking.pairs import compare_pairs, ordered_pairs, without_kernel
 from tasks.brighter_fatter.checking.spots import Spots, measure_spots
 from tasks.brighter_fatter.kernel.table import from_table
-from tasks.brighter_fatter.verify import Evidence, covariance_table, product_statistics
+from tasks.brighter_fatter.verify import Evidence, covariance_table, judgement_of, product_statistics
 from tasks.combine.connections import (
     optional_calibration,
     optional_table,
@@ -154,12 +154,22 @@ class VerifyBfkTask(ProductVerificationTask):
             `tasks.brighter_fatter.verify.covariance_table`.
         """
         layout = raw.raw.layout
-        pairs, n_held_out = chosen_pairs(pairing.pairs, input_exposures(candidate), self.config.most_pairs)
-        settings = self.config.sequence_settings((math.inf, -math.inf))
-        compared = compare_pairs(pairs, read, self.purpose, self.config.isr, priors, settings)
+        inputs, most = input_exposures(candidate), self.config.most_pairs
+        pairs, is_held_out = ordered_pairs(pairing.pairs, inputs, most)
+        compared = compare_pairs(
+            pairs,
+            read,
+            self.purpose,
+            self.config.isr,
+            priors,
+            self.config.sequence_settings((math.inf, -math.inf)),
+            most=most,
+            is_useful=judgement_of(candidate, self.config.lowest_signal),
+        )
         growth = self._growth(spots[: self.config.most_spots], read, priors, _gains(candidate, layout))
+        n_pairs, n_new = compared.n_pairs, compared.n_pairs if is_held_out else 0
         evidence = Evidence(
-            compared.before, compared.after, len(pairs), n_held_out, growth, self.config.lowest_signal
+            compared.before, compared.after, n_pairs, n_new, growth, self.config.lowest_signal
         )
         product = product_statistics(candidate, layout, evidence)
         record = detector_record(
@@ -170,8 +180,8 @@ class VerifyBfkTask(ProductVerificationTask):
         self.log.info(
             "measured the kernels of detector %d with %d pairs of flats, %s, and %d exposures of spots",
             layout.id,
-            len(pairs),
-            f"{n_held_out} of them new" if n_held_out else "all of them its own inputs",
+            n_pairs,
+            "all new to them" if is_held_out else "all of them their own inputs",
             len(spots[: self.config.most_spots]),
         )
         return Struct(statistics=record.plain(), covariances=covariance_table(candidate, evidence))
