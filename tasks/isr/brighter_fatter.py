@@ -129,7 +129,7 @@ def correct_brighter_fatter(
     one_pass = diffusion_pass if settings.method == "COULTON18" else transfer_pass
     convolution = ImageConvolution(image.shape, kernel.kernel.T)
     raw, correction = image.copy(), np.zeros_like(image)
-    change = image - np.float32(np.median(image))
+    change = image - np.float32(np.median(image[::4, ::4]))
     (convolved,) = convolution(change)
     change.fill(0.0)
     total, is_last = float("inf"), False
