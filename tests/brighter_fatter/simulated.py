@@ -69,19 +69,17 @@ def kernel_table(table=None, **changes):
     ).output
 
 
-def verified(
-    kernels, pairing=None, simulated=None, spots=(), order="modern", bias=None, dark=None, **changes
-):
-    """Statistics and covariances of a kernel applied to flats, and to spots."""
+def verified(kernels, pairing=None, *, order="modern", bias=None, dark=None, **changes):
+    """Statistics and covariances of a kernel applied to flats."""
     config = VerifyBfkConfig()
     config.isr.order = order
     config.update(**({"edge": 6, "minimum_pixels": 1000} | changes))
-    simulated = simulated or sequence()
+    simulated = sequence()
     calibrations = replace(calibrations_of({"bfk": kernels}), bias=bias, dark=dark)
     first = simulated.read(next(iter(simulated.exposures)))
     task = VerifyBfkTask(config=config)
     pairing = simulated.pairing() if pairing is None else pairing
-    return task.compare(first, kernels, Priors(calibrations), pairing, spots, simulated.read)
+    return task.compare(first, kernels, Priors(calibrations), pairing, (), simulated.read)
 
 
 def exchanged(table):

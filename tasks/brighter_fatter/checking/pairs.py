@@ -53,8 +53,8 @@ def ordered_pairs(
     Returns
     -------
     ordered
-        Pairs of which neither exposure is an input; where there are none, all. The first ones of that number are
-        spread evenly over the exposure times, as are those after them.
+        Pairs of which neither exposure is an input; where there are none, all. As many as are wanted are
+        spread evenly over the exposure times, and again as many of those that follow.
     is_held_out
         Whether they are no inputs.
     """
