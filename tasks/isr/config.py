@@ -78,7 +78,7 @@ class IsrConfig(Config):
     fill_bad_regions = _switch("Give bad pixels the median of the others.")
     interpolate = _switch("Interpolate over saturated, bad and undefined pixels.")
     subtract_amp_offset = _switch("Subtract the steps between amplifiers.")
-    correct_gains = _switch("Multiply the gains by their correction, if there is one.")
+    correct_gains = _switch("Divide the gains by their correction, if there is one.")
     correct_cti = _switch("Give back charge that came late out of the register, if it has been measured.")
     correct_brighter_fatter = _switch(
         "Put back charge that the brighter-fatter effect has moved, if there is a kernel (or matrix)."
