@@ -30,7 +30,9 @@ class CalibrationEntry:
     unit: str = ""
     """Unit of the image; empty for a ratio."""
     room: str = ""
-    """Room whose ``figures`` module draws it; empty when the report's own figures of images do."""
+    """Room whose ``figures`` module draws its tables; empty where the figures of images are all."""
+    overview: str = ""
+    """Table of all detectors together in the same RUN that the room draws as well; empty for none."""
 
     def figures(self, dataset: Any) -> tuple[Figure, ...]:
         """Draw the figures of one dataset; none for an image.
@@ -40,6 +42,19 @@ class CalibrationEntry:
         dataset
             An `astropy.table.Table`, as the Butler reads it.
         """
+        return () if self.is_image else self._draw(dataset)
+
+    def overview_figures(self, dataset: Any) -> tuple[Figure, ...]:
+        """Draw the figures of the table named by ``overview``.
+
+        Parameters
+        ----------
+        dataset
+            An `astropy.table.Table`, as the Butler reads it.
+        """
+        return self._draw(dataset) if self.overview else ()
+
+    def _draw(self, dataset: Any) -> tuple[Figure, ...]:
         if not self.room:
             return ()
         # The room is not looked for before it is needed: a command that draws nothing starts without it.
@@ -50,7 +65,7 @@ class CalibrationEntry:
 _ENTRIES = (
     CalibrationEntry("bias", "combined bias", is_image=True, unit="electron"),
     CalibrationEntry("dark", "combined dark", is_image=True, unit="electron/s"),
-    CalibrationEntry("flat", "combined flat", is_image=True),
+    CalibrationEntry("flat", "combined flat", is_image=True, room="flat", overview="flatGradient"),
     CalibrationEntry("defects", "map of defects", room="defects"),
     CalibrationEntry("linearizer", "linearity correction", room="linearity"),
     CalibrationEntry("cti", "charge transfer inefficiency", room="cti"),

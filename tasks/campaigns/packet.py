@@ -5,6 +5,7 @@ from typing import Any
 
 from lsst.daf.butler import Butler
 
+from infra.butler.contents import read_table
 from infra.butler.repository import datasets_of_run
 from infra.ledger import Entry
 from infra.ledger.clock import now, tai_text
@@ -112,6 +113,11 @@ def _calibration(
         amplifier_tests=summarise_amplifiers(results),
         combined=images.images,
         figures=tables.figures,
+        overview=tuple(
+            figure
+            for ref in (datasets_of_run(butler, entry.overview, run) if entry.overview else ())
+            for figure in entry.overview_figures(read_table(butler, ref))
+        ),
         residuals=OnDemand(
             datasets_of_run(butler, f"{name}Residuals", verification_run) if entry.is_image else (),
             lambda ref: Residual.from_table(butler.get(ref)),

@@ -116,6 +116,8 @@ class CalibrationContents:
     asked for, and each once."""
     figures: Mapping[int, tuple[Figure, ...]] = field(default_factory=_nothing)
     """Figures of the calibration by detector number; drawn on demand like ``combined``."""
+    overview: tuple[Figure, ...] = ()
+    """Figures of all detectors together."""
     thumbnails: Mapping[int, BinnedImage] = field(default_factory=_nothing)
     """Combined image of every detector of a camera with many, coarsely binned, for a picture of the focal
     plane; may be left out."""
