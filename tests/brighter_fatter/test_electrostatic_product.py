@@ -10,6 +10,7 @@ from infra.butler.repository import create_repository, open_butler, register_ins
 from infra.errors import CalprodError
 from infra.instruments.class_names import instrument_class_name
 from infra.ledger.clock import now
+from tasks.brighter_fatter.electrostatic.figures import figures
 from tasks.brighter_fatter.electrostatic.pipeline_task import (
     ElectrostaticDistortionConfig,
     ElectrostaticDistortionTask,
@@ -132,3 +133,13 @@ def test_shifts_of_the_wrong_sign_are_told():
         table[name][0] = -np.asarray(table[name][0])
     assert statistics(table)["AXES"] == pytest.approx(-1.0, abs=1e-3)
     assert len(NAMES) == len(LAYOUT.amplifiers)
+
+
+def test_the_figures_show_model_and_measurement():
+    drawn = figures(to_table(solution()))
+    assert [one.title for one in drawn] == [
+        "Area changes of the neighbours",
+        "Model less measurement",
+        "Shifts of the boundaries",
+    ]
+    assert "-3.27e-06" in drawn[0].caption
