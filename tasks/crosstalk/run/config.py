@@ -68,6 +68,12 @@ class ResidualConfig(ExtractionConfig):
     fewest = RangeField(
         dtype=int, default=50, min=2, doc="Measurements of a pair of amplifiers below which it is not tested."
     )
+    fewest_stars = RangeField(
+        dtype=int,
+        default=3,
+        min=1,
+        doc="Different stars of a pair of amplifiers below which it is not tested.",
+    )
 
 
 class SolutionConfig(Config):
@@ -117,6 +123,13 @@ class SolutionConfig(Config):
         doc="Measurements of a pair of amplifiers below which it has no coefficient: the error of fewer is "
         "not known well enough to tell what is significant.",
     )
+    fewest_stars = RangeField(
+        dtype=int,
+        default=3,
+        min=1,
+        doc="Different stars of a pair of amplifiers below which it has no coefficient: what lies under a "
+        "single star, in all exposures of its field, passes for its crosstalk.",
+    )
 
     def solve_settings(self) -> SolveSettings:
         """Return the settings that the algorithm takes."""
@@ -132,4 +145,5 @@ class SolutionConfig(Config):
             per_measurement=self.per_measurement,
             drop_insignificant=self.drop_insignificant,
             fewest=self.fewest,
+            fewest_stars=self.fewest_stars,
         )

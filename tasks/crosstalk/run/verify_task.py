@@ -119,7 +119,10 @@ class VerifyCrosstalkTask(ProductVerificationTask):
         held_out = [one for one in measured.ratios if one.exposure not in inputs]
         chosen = held_out or list(measured.ratios)
         solution = solve_crosstalk(
-            chosen, SolveSettings(fewest=self.config.fewest), unit=measured.unit, gains=measured.gains
+            chosen,
+            SolveSettings(fewest=self.config.fewest, fewest_stars=self.config.fewest_stars),
+            unit=measured.unit,
+            gains=measured.gains,
         )
         residual: ResidualCrosstalk = compare(
             matrix, solution.matrix, source_fluxes(chosen), layout, quadratic=quadratic

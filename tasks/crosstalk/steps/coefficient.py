@@ -52,6 +52,8 @@ class SolveSettings:
     """Coefficients that are not valid become 0, their errors NaN."""
     fewest: int = 1
     """Pairs with fewer measurements have no coefficient."""
+    fewest_stars: int = 1
+    """Nor have pairs with fewer stars: what lies under a single one passes for its crosstalk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class Coefficient:
     """Standard error times the root of ``count``, if all measurements were independent."""
     quadratic_error: float = 0.0
     count: int = 0
-    n_sources: int = 0
-    """Sources that the measurements belong to."""
+    n_stars: int = 0
+    """Stars that the measurements belong to."""
     spread: Spread = field(default_factory=Spread)
     slope_spread: Spread = field(default_factory=Spread)
 
@@ -92,8 +94,9 @@ def fit_coefficient(sample: Sample, settings: SolveSettings) -> Coefficient:
         kept = sample.where(clipped(sample.ratios, settings.n_sigma, settings.n_iterations))
     else:
         kept = _around(sample, settings, _mean_residual) or sample
-    if kept.ratios.size < max(settings.fewest, 1):
-        return Coefficient(count=kept.ratios.size)
+    n_stars = np.unique(kept.groups).size
+    if kept.ratios.size < max(settings.fewest, 1) or n_stars < settings.fewest_stars:
+        return Coefficient(count=kept.ratios.size, n_stars=n_stars)
     correction = math.sqrt(clipped_variance_factor(settings.n_sigma))
     found = None if with_line is None else _line(kept, correction)
     found = found or _mean(kept, correction)

@@ -68,7 +68,7 @@ def extract_ratios(
     targets = {one.name: as_read(telling, one) for one in layout.amplifiers}
     # What is no number adds nothing; where an amplifier is saturated nothing is known of what it adds.
     signals = [as_read(np.where(field.usable, field.contrast, np.float32(0.0)), a) for a in layout.amplifiers]
-    numbers, _ = label(field.detected)
+    numbers, n_sources = label(field.detected)
     chosen_of = field.detected & field.usable & ~grown(field.saturated, _FAR)
     chosen_of &= ~read_with_others(field.saturated, layout)
     ratios: dict[tuple[str, str], FloatArray] = {}
@@ -87,4 +87,14 @@ def extract_ratios(
         beside[index] = 0.0
         others[source.name] = beside
     names = tuple(one.name for one in layout.amplifiers)
-    return CrosstalkRatios(names, ratios, fluxes, exposure_id, sources, others, field.noise)
+    positions = _positions(numbers, n_sources)
+    return CrosstalkRatios(names, ratios, fluxes, exposure_id, sources, others, field.noise, positions)
+
+
+def _positions(numbers: npt.NDArray[np.int32], n_sources: int) -> FloatArray:
+    """Row and column of the middle of each source, shape (n_sources + 1, 2)."""
+    y, x = np.nonzero(numbers)
+    of = numbers[y, x]
+    n = np.maximum(np.bincount(of, minlength=n_sources + 1), 1)
+    sums = [np.bincount(of, axis, minlength=n_sources + 1) for axis in (y, x)]
+    return np.asarray(np.stack(sums, axis=1) / n[:, np.newaxis], np.float32)

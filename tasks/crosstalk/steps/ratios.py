@@ -33,6 +33,9 @@ class CrosstalkRatios:
     amplifiers, n pixels); 0 for the source itself. Unlike ratios these are known near sources, too."""
     noise: dict[str, float] = field(default_factory=dict)
     """Scatter of the background of each amplifier, in the unit of the image."""
+    positions: FloatArray | None = None
+    """Row and column of each source in the assembled detector (pixel), by number, shape (n, 2); the first
+    belongs to none. None where not known."""
 
     def to_plain(self, detector: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return ratios and fluxes as nested dictionaries, the form of cpCrosstalkRatio and crosstalkFluxes.

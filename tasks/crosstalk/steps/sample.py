@@ -25,7 +25,7 @@ class Sample:
     weights: Values
     """Signal in the source over the noise of the target's background, shape (n,)."""
     groups: npt.NDArray[np.int64]
-    """Number of the source that each belongs to, shape (n,)."""
+    """Number of the star that each belongs to, shape (n,)."""
     others: Values
     """Signals of all amplifiers over that of the source, shape (n amplifiers, n)."""
 
@@ -56,7 +56,12 @@ class Sample:
 
 
 def gather(
-    exposures: Sequence[CrosstalkRatios], target: str, source: str, *, by_signal: bool
+    exposures: Sequence[CrosstalkRatios],
+    stars: Sequence[npt.NDArray[np.int64]],
+    target: str,
+    source: str,
+    *,
+    by_signal: bool,
 ) -> tuple[Sample, list[str]]:
     """Return the measurements of a pair over all exposures, and what had to be left out.
 
@@ -64,6 +69,8 @@ def gather(
     ----------
     exposures
         Ratios of one detector.
+    stars
+        Number of the star that each source of each exposure is.
     target, source
         The pair.
     by_signal
@@ -75,7 +82,6 @@ def gather(
     others: list[Values] = [np.empty((len(exposures[0].amplifiers), 0))]
     groups: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
     lost: list[str] = []
-    first = 0
     usual = _usual_noise(exposures, target)
     for index, one in enumerate(exposures):
         ratio, flux = one.ratios.get((target, source)), one.fluxes.get(source)
@@ -90,8 +96,7 @@ def gather(
         noise = noise if noise > 0 else usual
         weights.append(fluxes[-1] * (usual / noise) if by_signal else np.ones(fluxes[-1].size))
         numbers = one.sources.get(source, np.zeros(ratio.size, np.int32))
-        groups.append(first + numbers[known].astype(np.int64))
-        first += int(numbers.max(initial=0)) + 1
+        groups.append(stars[index][numbers[known]])
         beside = one.others.get(source)
         if beside is None:
             beside = np.zeros((len(one.amplifiers), ratio.size), np.float32)

@@ -10,6 +10,7 @@ from infra.errors import CalprodError
 from infra.images import Metadata, Unit
 from tasks.crosstalk.steps.coefficient import Coefficient, SolveSettings, fit_coefficient
 from tasks.crosstalk.steps.correlation import correlation_factor
+from tasks.crosstalk.steps.identity import identities
 from tasks.crosstalk.steps.ratios import CrosstalkRatios
 from tasks.crosstalk.steps.sample import Sample, gather
 from tasks.isr.crosstalk_matrix import CLIPPED_MEAN_INFLATION, ERROR_FACTOR, CrosstalkMatrix
@@ -111,6 +112,9 @@ def solve_crosstalk(
             if source != target and one.count < settings.fewest:
                 number = f"only {one.count} measurements" if one.count else "no measurement"
                 warnings.append(f"{number} of the crosstalk from {source} to {target}")
+            elif source != target and one.n_stars < settings.fewest_stars:
+                number = f"only {one.n_stars} stars" if one.n_stars > 1 else "only one star"
+                warnings.append(f"{number} for the crosstalk from {source} to {target}")
     matrix = _matrix(names, elements, settings, unit, gains, metadata)
     return CrosstalkSolution(matrix, tuple(warnings))
 
@@ -122,11 +126,12 @@ def _samples(
     names = exposures[0].amplifiers
     samples: list[list[Sample | None]] = [[None for _ in names] for _ in names]
     warnings: list[str] = []
+    stars = identities(exposures)
     for i, source in enumerate(names):
         for j, target in enumerate(names):
             if i != j:
                 samples[i][j], lost = gather(
-                    exposures, target, source, by_signal=settings.weighting == "signal"
+                    exposures, stars, target, source, by_signal=settings.weighting == "signal"
                 )
                 warnings += lost
     return samples, warnings
