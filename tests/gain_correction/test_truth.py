@@ -137,3 +137,13 @@ def test_the_new_flat_was_made_with_the_gains_in_use(butler, table):
     assert table.meta["LSST CALIB RUN FLAT"] == "run/flat"
     assert table.meta["FILTER"] == FILTER
     assert {table.meta[f"CPP_INPUT_{i}"] for i in range(3)} == {DAY * 100_000 + i for i in (8, 9, 10)}
+
+
+def test_verification_of_a_day_names_exposures_and_reads_none(butler, table):
+    """As a campaign asks for it: the exposures that the new flat was made from bound the query."""
+    settings = {"verifyGainCorrection:edge": 4, "verifyGainCorrection:radial_nodes": 6}
+    outputs = run(butler, "verifyGainCorrection", ("run/gainCorrection", "run/flat"), 8, 3, **settings)
+    (ref,) = outputs["verifyGainCorrectionStatistics"]
+    values = butler.get(ref)["product_detector"]
+    assert values["STEP"] < values["STEP_BEFORE"] / 5
+    assert values["N_LEFT_OUT"] == 0
