@@ -12,7 +12,7 @@ from tasks.flat_pairs.curve.model import AmplifierCurve, AmplifierSeries
 from tasks.ptc.solve.exponential import exponential_variance, fit_exponential
 from tasks.ptc.solve.full_covariance import covariance_model, fit_covariances
 from tasks.ptc.solve.long_range import without_long_range
-from tasks.ptc.solve.model import CovarianceFit, ExponentialFit, FitRefused, OutlierSettings
+from tasks.ptc.solve.model import CovarianceFit, ExponentialFit, FitRefused, FitUnsettled, OutlierSettings
 from tasks.ptc.solve.outliers import distinct_levels, find_outliers, turnoff
 from tasks.ptc.solve.polynomial import CovarianceParameters
 from tasks.ptc.solve.rolloff import Rolloff, find_rolloff
@@ -102,6 +102,8 @@ def solve_amplifier(
     except FitRefused as refusal:
         return _bad(name, series, str(refusal), side)
     fitted = _curve(name, series, (kept, below), (exponential, full), (end, sampling), rolloff, side)
+    if full and settings.fit_type is FitType.FULL and not full.c_matrix.any():
+        fitted = replace(fitted, remarks=("the covariances do not tell b, which is left at 0",))
     return _without_overscan(fitted, overscan_variance)
 
 
@@ -145,13 +147,14 @@ def _full(
     if settings.long_range_from is not None:
         weights = series.sqrt_weights[kept]
         covariances = without_long_range(covariances, weights, settings.long_range_from)
-    return fit_covariances(
-        series.means[kept],
-        covariances[:, :side, :side],
-        series.sqrt_weights[near],
-        start_gain=start.gain,
-        with_b=settings.fit_type is FitType.FULL,
-    )
+    points = series.means[kept], covariances[:, :side, :side], series.sqrt_weights[near]
+    if settings.fit_type is FitType.FULL:
+        try:
+            return fit_covariances(*points, start_gain=start.gain)
+        except FitUnsettled:
+            # Few pixels or levels say nothing of b, the third order in the signal, and all of gain and a.
+            pass
+    return fit_covariances(*points, start_gain=start.gain, with_b=False)
 
 
 def _curve(
@@ -215,7 +218,7 @@ def _without_overscan(curve: AmplifierCurve, overscan_variance: float) -> Amplif
     """Curve whose noise is the amplifier's own, with remarks on what is odd about it."""
     factor = float(np.sqrt(1.0 + overscan_variance))
     noise, noise_squared = curve.noise / factor, float(curve.parameters[2])
-    remarks = []
+    remarks = list(curve.remarks)
     if noise_squared < 0:
         remarks.append(f"n² is negative ({noise_squared:.3g} electron²): the noise is the root of its size")
     measured = curve.series.overscan_noise[curve.kept]

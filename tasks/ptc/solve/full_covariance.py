@@ -5,7 +5,7 @@ import numpy.typing as npt
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from tasks.flat_pairs.blas import one_thread
-from tasks.ptc.solve.model import CovarianceFit, FitRefused
+from tasks.ptc.solve.model import CovarianceFit, FitRefused, FitUnsettled
 from tasks.ptc.solve.polynomial import CovarianceParameters, LinearisedModel, coefficients, linearise
 from tasks.ptc.solve.reduction import DEGREE, ReducedPoints, reduce_points
 
@@ -16,8 +16,6 @@ type FloatArray = npt.NDArray[np.float64]
 _MOST_STEPS = 200
 _CONVERGED = 1e-7
 """Gain in χ² of a step below which the fit has arrived: no parameter is then off by 1e-3 of its error."""
-_SLIGHT_DAMPING = 1e-3
-"""Damping at which a step is still nearly the one to the minimum."""
 _LEAST_PIVOT = 1e-6
 """Pivot of the normal matrix of unit diagonal below which a parameter counts as not fixed."""
 
@@ -88,6 +86,8 @@ def fit_covariances(
     ------
     FitRefused
         There are fewer points than lags in a row, none at some lag, or they do not fix all parameters.
+    FitUnsettled
+        They fix some so loosely that no minimum is found.
 
     Notes
     -----
@@ -172,13 +172,21 @@ def _descend(points: ReducedPoints, vector: FloatArray, side: int) -> tuple[Floa
         gained = chi_squared - lower
         predicted = chi_squared - float(np.sum((residuals.T.ravel() + jacobian @ step) ** 2))
         vector, model, residuals, chi_squared = vector + step, candidate, moved, lower
-        if damping <= _SLIGHT_DAMPING and predicted <= _CONVERGED:
+        if predicted <= _CONVERGED and _decrement(normal, gradient) <= _CONVERGED:
             return vector, step_number
         if gained < 0.25 * predicted:
             damping = max(4.0 * damping, 1e-4)
         elif gained > 0.75 * predicted:
             damping = damping / 10.0 if damping > 1e-6 else 0.0
-    raise FitRefused(f"the covariance fit does not settle in {_MOST_STEPS} steps")
+    raise FitUnsettled(f"the covariance fit does not settle in {_MOST_STEPS} steps")
+
+
+def _decrement(normal: FloatArray, gradient: FloatArray) -> float:
+    """How far chi² would fall by a step without damping, which makes steps small far from the minimum too.
+
+    Near the minimum what a step gains is lost in rounding, and says nothing of how much damping is right.
+    """
+    return float(gradient @ cho_solve(cho_factor(normal), gradient))
 
 
 def _normal_matrix(jacobian: FloatArray) -> tuple[FloatArray, FloatArray]:

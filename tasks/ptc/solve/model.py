@@ -5,13 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CovarianceFit", "ExponentialFit", "FitRefused", "OutlierSettings"]
+__all__ = ["CovarianceFit", "ExponentialFit", "FitRefused", "FitUnsettled", "OutlierSettings"]
 
 type FloatArray = npt.NDArray[np.float64]
 
 
 class FitRefused(Exception):
     """One amplifier's points cannot be fitted; the message is the reason that its result carries."""
+
+
+class FitUnsettled(FitRefused):
+    """The points fix a parameter so loosely that no minimum is found."""
 
 
 @dataclass(frozen=True, slots=True)
