@@ -27,7 +27,10 @@ def decide_derived(rule: CalibrationSettings, decisions: Sequence[Decision], *, 
         Whether the exposures are those of a person's list.
     """
     key = CalibrationKey(rule.name)
-    parents = {name: [one for one in decisions if one.key.calibration == name] for name in rule.after}
+    parents = {
+        name: [one for one in decisions if one.key.calibration == name and _is_asked_for(rule, one)]
+        for name in rule.after
+    }
     decision = Decision(key, [])
     decision.shortage = _shortage(key, parents, listed)
     if decision.shortage is None:
@@ -42,6 +45,12 @@ def decide_derived(rule: CalibrationSettings, decisions: Sequence[Decision], *, 
         decision.rows += _verification(rule, parents, seen)
         decision.usable = len(seen)
     return decision
+
+
+def _is_asked_for(rule: CalibrationSettings, parent: Decision) -> bool:
+    """Tell whether a calibration is in one of the filters that another is made from; most have none."""
+    wanted, own = rule.selection.filters, parent.key.physical_filter
+    return wanted is None or own is None or own in wanted
 
 
 def _verification(

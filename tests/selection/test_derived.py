@@ -2,9 +2,10 @@
 
 from collections import Counter
 
+from infra.settings.selection import SelectionSettings
 from tasks.selection import DayState, Role, calibration_days
 from tests.selection.nights import DAY, GREEN, RED, Night, calibration_night, plan_of, row, rules
-from tests.selection.ramps import bootstraps, everything, take_ramp
+from tests.selection.ramps import bootstraps, everything, made, take_ramp
 
 BANDS = {RED: "r", GREEN: "g"}
 
@@ -138,3 +139,16 @@ def test_a_ramp_is_no_set_when_days_are_counted():
     night = Night()
     take_ramp(night, [3.0] * 6 + [0.1, 0.2, 0.5, 1.0, 2.0, 6.0])
     assert calibration_days(night.records, (), rules(), bands=BANDS) == []
+
+
+def test_it_is_made_from_the_flat_of_its_own_filter_and_quietly_left_out_without():
+    def plan_for(*filters: str):
+        selection = SelectionSettings(filters=filters, when_taken=True)
+        rule = made("spectroFlat", None, after=("flat",), selection=selection)
+        return plan_of(calibration_night(), calibrations=(*rules(), rule))
+
+    of_green = plan_for(GREEN)
+    assert of_green.generation("spectroFlat") == of_green.generation("flat-g")
+    without = plan_for("empty~empty")
+    assert "spectroFlat" not in map(str, without.keys())
+    assert without.shortages == of_green.shortages
