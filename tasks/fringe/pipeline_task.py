@@ -48,12 +48,20 @@ class FringeConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     crosstalk = optional_table("crosstalk", "Crosstalk to subtract.")
     linearizer = optional_table("linearizer", "Linearizer to straighten the response with.")
     ptc = optional_table("ptc", "Photon transfer curve with gains and read noises.")
+    cti = optional_table("cti", "Charge transfer inefficiency to correct for.")
     bfk = optional_table("bfk", "Brighter-fatter kernel to correct with.")
+    electroBfDistortionMatrix = optional_table(  # noqa: N815 - as the dataset type
+        "electroBfDistortionMatrix", "Distortion matrix to correct the brighter-fatter effect with."
+    )
     output = calibration_output("fringe", "Fringe frame (in units of the sky, about 0).", per_filter=True)
 
     def __init__(self, *, config: "FringeConfig") -> None:
+        if not config.isr.may_apply("cti"):
+            del self.cti
         if not config.isr.may_apply("bfk"):
             del self.bfk
+        if not config.isr.may_apply("electroBfDistortionMatrix"):
+            del self.electroBfDistortionMatrix
 
 
 class SkyConfig(Config):
@@ -119,13 +127,21 @@ class VerifyFringeConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     linearizer = optional_table("linearizer", "Linearizer to straighten the response with.")
     ptc = optional_table("ptc", "Photon transfer curve with gains and read noises.")
     defects = optional_table("defects", "Defects to flag.")
+    cti = optional_table("cti", "Charge transfer inefficiency to correct for.")
     bfk = optional_table("bfk", "Brighter-fatter kernel to correct with.")
+    electroBfDistortionMatrix = optional_table(  # noqa: N815 - as the dataset type
+        "electroBfDistortionMatrix", "Distortion matrix to correct the brighter-fatter effect with."
+    )
     statistics = statistics_output("verifyFringeStatistics", per_filter=True)
     residuals = residuals_output("verifyFringeResiduals", per_filter=True)
 
     def __init__(self, *, config: "VerifyFringeConfig") -> None:
+        if not config.isr.may_apply("cti"):
+            del self.cti
         if not config.isr.may_apply("bfk"):
             del self.bfk
+        if not config.isr.may_apply("electroBfDistortionMatrix"):
+            del self.electroBfDistortionMatrix
 
 
 class VerifyFringeConfig(

@@ -50,12 +50,17 @@ class VerifySkyConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     ptc = optional_table("ptc", "Photon transfer curve with gains and read noises.")
     defects = optional_table("defects", "Defects to flag.")
     bfk = optional_table("bfk", "Brighter-fatter kernel to correct with.")
+    electroBfDistortionMatrix = optional_table(  # noqa: N815 - as the dataset type
+        "electroBfDistortionMatrix", "Distortion matrix to correct the brighter-fatter effect with."
+    )
     statistics = statistics_output("verifySkyStatistics", per_filter=True)
     residuals = residuals_output("verifySkyResiduals", per_filter=True)
 
     def __init__(self, *, config: "VerifySkyConfig") -> None:
         if not config.isr.may_apply("bfk"):
             del self.bfk
+        if not config.isr.may_apply("electroBfDistortionMatrix"):
+            del self.electroBfDistortionMatrix
 
 
 class VerifySkyConfig(

@@ -58,6 +58,9 @@ class SkyMeasureConnections(PipelineTaskConnections, dimensions=_DETECTOR):
     ptc = optional_table("ptc", "Photon transfer curve with gains and read noises.")
     defects = optional_table("defects", "Defects to flag.")
     bfk = optional_table("bfk", "Brighter-fatter kernel to correct with.")
+    electroBfDistortionMatrix = optional_table(  # noqa: N815 - as the dataset type
+        "electroBfDistortionMatrix", "Distortion matrix to correct the brighter-fatter effect with."
+    )
     output = connection.Output(
         doc="Sky of each exposure in cells without sources.",
         name="skyGrids",
@@ -68,6 +71,8 @@ class SkyMeasureConnections(PipelineTaskConnections, dimensions=_DETECTOR):
     def __init__(self, *, config: "SkyMeasureConfig") -> None:
         if not config.isr.may_apply("bfk"):
             del self.bfk
+        if not config.isr.may_apply("electroBfDistortionMatrix"):
+            del self.electroBfDistortionMatrix
 
 
 class SkyMeasureConfig(PipelineTaskConfig, CellsConfig, pipelineConnections=SkyMeasureConnections):
