@@ -128,8 +128,8 @@ class SelectionSettings(SettingsModel):
     ``drop_first`` and ``exposure_time_tolerance`` then have no effect. None for an even set."""
     sets: Literal["largest", "latest", "all"] = "largest"
     """Which set, or sequence of pairs, of the day to use when several would do. ``all``: exposures of the
-    sky, taken as the night's program had it, are one set whatever pauses, groups and exposure times they
-    have; ``drop_first`` may then be 0."""
+    sky, taken as the night's program had it, or flats of many levels without partners, are one set whatever
+    pauses, groups and exposure times they have; ``drop_first`` may then be 0."""
     gap_seconds: Positive = 600.0
     """Pause between exposures that begins a new set (s), or a new sequence of pairs that share no group."""
     exposure_time_tolerance: Annotated[float, Field(ge=0)] = 0.05

@@ -160,13 +160,13 @@ def judge(
     """
     limits, wanted, against = rule.selection.quality, {record.exposure for record in frames}, insisted or {}
     ramps = ramps_of_day(day, LIT_TYPES)
-    apart = ramp_flats(ramps).keys() - against.keys()
-    every_set = split_into_sets(day, set_rules(rule), apart)
+    rules = set_rules(rule)
+    every_set = split_into_sets(day, rules, ramp_flats(ramps, whole=rules.whole).keys() - against.keys())
     sets = [one for one in every_set if any(record.exposure in wanted for record in one)]
     sets = [[record for record in one if record.exposure in wanted] for one in sets]
     checks = DayChecks.of(day, rule, exclusions)
     # On the sky a filter changes as the program has it.
-    stray = {} if rule.selection.sets == "all" else strays([*every_set, *ramps])
+    stray = {} if rules.whole else strays([*every_set, *ramps])
     result: list[list[Candidate]] = []
     for one in sets:
         pixels = inspect_set(one, frames, limits, checks.lamps)

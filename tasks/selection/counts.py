@@ -108,7 +108,8 @@ def count_day(
 
 def _sets(day: _Day, rule: CalibrationSettings) -> list[CalibrationCount]:
     """Count the even sets, of each filter where there is one calibration for each."""
-    rules, ramps = set_rules(rule), ramp_flats(ramps_of_day(day.records, LIT_TYPES))
+    rules = set_rules(rule)
+    ramps = ramp_flats(ramps_of_day(day.records, LIT_TYPES), whole=rules.whole)
     split = split_into_sets(day.records, rules, ramps)
     counts: list[CalibrationCount] = []
     for key, records in keys_of(rule, day.records, day.bands).items():

@@ -103,7 +103,7 @@ def _good_of_day(
 ) -> tuple[list[_Sample], str | None]:
     """Return the exposures of one day that may verify, in the order taken."""
     mine = next((found for name, found in keys_of(rule, day, bands).items() if str(name) == str(key)), [])
-    ramps = ramp_flats(ramps_of_day(day, LIT_TYPES))
+    ramps = ramp_flats(ramps_of_day(day, LIT_TYPES), whole=rule.selection.sets == "all")
     suitable = [
         record for record in mine if record.exposure not in ramps and unsuitable(record, rule) is None
     ]

@@ -153,12 +153,12 @@ def _sets_of_day(
 ) -> tuple[list[ExposureSet], dict[int, str]]:
     """Return the sets of the day that calibrations are made from, and the name of each exposure's set."""
     sets: list[ExposureSet] = []
-    ramps = ramp_flats(ramps_of_day(day, LIT_TYPES))
+    found_ramps = ramps_of_day(day, LIT_TYPES)
     for rule in calibrations:
         if rule.selection.pairs is not None or rule.observation_type is None:
             continue
         rules = set_rules(rule)
-        split = split_into_sets(day, rules, ramps)
+        split = split_into_sets(day, rules, ramp_flats(found_ramps, whole=rules.whole))
         found = [one for one in split if one[0].observation_type == rule.observation_type]
         numbers: dict[tuple[str, str], int] = {}
         for one in found:

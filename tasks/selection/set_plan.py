@@ -40,7 +40,7 @@ def decide_set(
         Name of the set each exposure belongs to.
     """
     decision = Decision(key, [])
-    ramps = ramp_flats(ramps_of_day(material.day, LIT_TYPES))
+    ramps = ramp_flats(ramps_of_day(material.day, LIT_TYPES), whole=rule.selection.sets == "all")
     insisted = _insisted(rule, ramps, records, material)
     suitable: list[ExposureRecord] = []
     for record in records:

@@ -223,3 +223,13 @@ def test_the_bright_fraction_of_a_camera_is_that_of_its_usual_detector():
 def test_wrong_settings_are_refused(wrong, words):
     with pytest.raises(ValidationError, match=words):
         SelectionSettings.model_validate(wrong)
+
+
+def test_flats_of_many_exposure_times_can_be_one_set_without_partners():
+    # Deferred charge is measured on each flat by itself: a series without pairs serves, too.
+    night = Night()
+    times = [0.5 * index for index in range(1, 21)]
+    taken = [night.take("flat", 1, exposure_time=time)[0] for time in times]
+    cti = rule("cti").model_copy(update={"observation_type": "flat"})
+    plan = plan_of(night, calibrations=[cti], bands=BANDS)
+    assert plan.generation("cti") == ids(taken)

@@ -98,9 +98,19 @@ def ramps_of_day(day: Iterable[ExposureRecord], types: Iterable[str]) -> list[li
     return find_ramps(flats, everything, RampRules())
 
 
-def ramp_flats(ramps: Iterable[Sequence[ExposureRecord]]) -> dict[int, str]:
-    """Return the exposures that belong to a ramp and so to no even set, each with the reason."""
+def ramp_flats(ramps: Iterable[Sequence[ExposureRecord]], *, whole: bool = False) -> dict[int, str]:
+    """Return the exposures that belong to a ramp and so to no even set, each with the reason.
+
+    Parameters
+    ----------
+    ramps
+        Those of a day.
+    whole
+        Whether a set need not be even: then there are none.
+    """
     reasons: dict[int, str] = {}
+    if whole:
+        return reasons
     for ramp in ramps:
         times = sorted(one.exposure_time for one in ramp if math.isfinite(one.exposure_time))
         text = f"belongs to a ramp of {len(ramp)} flats from {times[0]:g} to {times[-1]:g} s, not an even set"
