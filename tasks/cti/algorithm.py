@@ -15,7 +15,7 @@ from tasks.cti.solving.edge import cti_turnoff, edge_response
 from tasks.cti.solving.levels import FAINTEST, AmplifierLevels, levels_of
 from tasks.cti.solving.local_offset import NO_OFFSET, fit_local_offset
 from tasks.cti.solving.settings import Columns, CtiSettings
-from tasks.cti.solving.transfers import bounded_by_bright_flats, fit_global_cti
+from tasks.cti.solving.transfers import bounded_by_bright_flats, charge_of_trap, fit_global_cti
 from tasks.cti.solving.traps import empty_trap, measure_trap
 from tasks.isr.cti import DeferredCharge, correct_cti
 from tasks.isr.cti_statistics import CtiStatistics
@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 type FloatArray = npt.NDArray[np.float64]
+
+_REFINEMENTS = 2
+"""Times that output amplifier and transfers are fitted again, once a trap is known."""
 
 _TRAIL = 15
 """Overscan columns of the trail that is kept."""
@@ -120,12 +123,15 @@ def solve_amplifier(
     serial_turnoff = cti_turnoff(levels.signals, serial, settings.turnoff_largest)
     parallel_turnoff = cti_turnoff(levels.signals, parallel, settings.turnoff_largest)
     offset = fit_local_offset(levels, n_serial, settings)
-    transfers = fit_global_cti(
-        levels,
-        Register(segment.data_width, segment.prescan, levels.serial.shape[1]),
-        offset,
-        settings,
-    )
+    register = Register(segment.data_width, segment.prescan, levels.serial.shape[1])
+    transfers = fit_global_cti(levels, register, offset, settings)
+    for _ in range(_REFINEMENTS if transfers.knows_trap else 0):
+        # What a trap gives back late passes for an offset: once it is known, both are told apart.
+        of_trap = charge_of_trap(transfers, levels, register, offset)
+        offset = fit_local_offset(levels, n_serial, settings, of_trap)
+        transfers = fit_global_cti(levels, register, offset, settings)
+        if not transfers.knows_trap:
+            break
     transfers = bounded_by_bright_flats(transfers, levels, n_serial, offset, settings)
     is_trapless = segment.vendor == "E2V" and not settings.e2v_traps
     trap, trap_reason = (

@@ -66,6 +66,7 @@ def test_columns_are_those_of_ip_isr(solution):
     assert np.isnan(table["COEFFS"][2][2:]).all()
 
 
+@pytest.mark.filterwarnings("ignore::astropy.io.fits.verify.VerifyWarning")
 @pytest.mark.parametrize("format", ["ascii.ecsv", "fits"])
 def test_a_file_gives_it_back(solution, tmp_path, format):
     path = tmp_path / "cti"

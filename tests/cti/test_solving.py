@@ -62,6 +62,16 @@ def test_everything_the_register_does_comes_back(seed):
     assert np.median(captured) == pytest.approx(8.0, abs=2.5)
 
 
+def test_a_trap_does_not_pass_for_an_offset_of_the_output():
+    """Without noise: what it gives back late added a fifth to the drift scale before both were told apart."""
+    levels = simulated_levels(replace(TRUTH, trap_size=6.0, trap_scale=0.08), SIGNALS, noise=0)
+    alone = fit_local_offset(levels, 512, CtiSettings())
+    solved = solve_amplifier(levels, ITL)
+    assert alone.drift_scale > 1.15 * 1.8e-4
+    assert solved.drift_scale == pytest.approx(1.8e-4, rel=0.05)
+    assert solved.decay_time == pytest.approx(2.4, rel=0.03)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_trail_of_other_levels_is_gone(seed):
     solved = solve_amplifier(simulated_levels(TRUTH, SIGNALS, seed=seed), ITL)

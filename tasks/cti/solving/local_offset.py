@@ -77,6 +77,7 @@ def fit_local_offset(
     levels: AmplifierLevels,
     n_transfers: int,
     settings: CtiSettings,
+    of_trap: FloatArray | None = None,
 ) -> LocalOffset:
     """Fit drift scale and decay time to the tail of the serial overscan.
 
@@ -88,6 +89,9 @@ def fit_local_offset(
         Transfers of the last data pixel.
     settings
         Overscan columns and flats that are fitted.
+    of_trap
+        What a trap adds to each overscan column of each flat (electron), shape (n, n_columns), to be taken
+        out first; None where no trap is known yet.
 
     Returns
     -------
@@ -112,6 +116,8 @@ def fit_local_offset(
         )
     sigma = levels.serial_errors[:, within.slice][usable]
     signals, data, x = levels.signals[usable], data[usable], within.numbers
+    if of_trap is not None:
+        data = data - of_trap[usable, within.slice]
     # Scaled by the root of the mean square signal, so that residuals are of order one.
     scale = float(np.sqrt(np.mean(signals**2))) * _START[0]
 

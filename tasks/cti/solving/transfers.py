@@ -13,7 +13,7 @@ from tasks.cti.solving.levels import AmplifierLevels
 from tasks.cti.solving.local_offset import LocalOffset, trail_model
 from tasks.cti.solving.settings import CtiSettings
 
-__all__ = ["GlobalCti", "bounded_by_bright_flats", "fit_global_cti"]
+__all__ = ["GlobalCti", "bounded_by_bright_flats", "charge_of_trap", "fit_global_cti"]
 
 type FloatArray = npt.NDArray[np.float64]
 
@@ -27,6 +27,9 @@ _TRAP_LOWER, _TRAP_UPPER = (0.0, 0.0, 0.1), (30.0, 1.0, 1.0)
 
 _N_STARTS = 2
 """Of them, those nearest to the flats are followed: a trap has more than one minimum."""
+
+_KNOWN = 0.25
+"""Relative error of an emission time from which it is not used."""
 
 _CLEARER = 30.0
 """Fall of χ² from which a trap is believed although the edge response asks for none: 5 σ for 3 parameters."""
@@ -48,10 +51,19 @@ class GlobalCti:
     """Of the trap (pixel)."""
     emission_time_error: float = float("nan")
     """Standard error (pixel)."""
+    trap_scale: float = float("nan")
+    """Fraction of the passing charge that the trap takes until it is full."""
     at_bound: tuple[str, ...] = ()
     """Parameters that stand at a bound of the fit."""
     reason: str = ""
     """Why there was no fit; empty if there was one."""
+
+    @property
+    def knows_trap(self) -> bool:
+        """Whether the trap's emission time is known to a quarter."""
+        error, time = self.emission_time_error, self.emission_time
+        known = self.trap_size > 0 and np.isfinite(error) and error < _KNOWN * time
+        return bool(known) and "emission time" not in self.at_bound
 
 
 def fit_global_cti(
@@ -117,6 +129,33 @@ def fit_global_cti(
     whole = min(fits, key=lambda fit: float(fit.cost))
     is_clearer = 2.0 * (simple.cost - whole.cost) > _CLEARER * noise**2
     return _result(whole if edge > settings.trap_threshold or is_clearer else simple)
+
+
+def charge_of_trap(
+    transfers: GlobalCti, levels: AmplifierLevels, register: Register, offset: LocalOffset
+) -> FloatArray:
+    """Charge that the trap adds to each overscan column of each flat (electron), shape (n, n_columns).
+
+    Parameters
+    ----------
+    transfers, offset
+        What is known of the readout, the trap among it.
+    levels, register
+        As for `fit_global_cti`.
+
+    Notes
+    -----
+    More than the trap's own release: charge that the transfers have left behind fills it once more, so that
+    behind a bright flat it lets go a column later.
+    """
+    without = RegisterParameters(transfers.cti, offset.drift_scale, offset.decay_time)
+    trap = replace(
+        without,
+        trap_size=transfers.trap_size,
+        trap_scale=transfers.trap_scale,
+        emission_time=transfers.emission_time,
+    )
+    return model_overscan(levels.signals, register, trap) - model_overscan(levels.signals, register, without)
 
 
 def bounded_by_bright_flats(
@@ -193,5 +232,12 @@ def _result(fit: OptimizeResult) -> GlobalCti:
     if fit.x.size == 1:
         return GlobalCti(cti, cti_error, at_bound=at_bound)
     return GlobalCti(
-        cti, cti_error, float(fit.x[1]), float(errors[1]), float(fit.x[3]), float(errors[3]), at_bound
+        cti,
+        cti_error,
+        trap_size=float(fit.x[1]),
+        trap_size_error=float(errors[1]),
+        trap_scale=float(fit.x[2]),
+        emission_time=float(fit.x[3]),
+        emission_time_error=float(errors[3]),
+        at_bound=at_bound,
     )

@@ -19,9 +19,6 @@ EMISSION_TIME = 0.4
 _PADDING = 10
 """Points of the straight line from no charge to the faintest flat (Rubin cp_pipe)."""
 
-_BEST_KNOWN = 0.25
-"""Relative error of a fitted emission time from which it is not used."""
-
 
 def empty_trap() -> Trap:
     """Return a trap that takes nothing."""
@@ -77,11 +74,5 @@ def measure_trap(
     charge, captured = charge[order], captured[order]
     ramp = np.arange(_PADDING) / _PADDING
     points = np.concatenate((ramp * charge[0], charge, ramp * captured[0], captured))
-    return Trap("spline", TRAP_SIZE, _emission_time(transfers), points), ""
-
-
-def _emission_time(transfers: GlobalCti) -> float:
-    """Fitted emission time if it is known, else the usual one."""
-    fitted, error = transfers.emission_time, transfers.emission_time_error
-    known = transfers.trap_size > 0 and np.isfinite(error) and error < _BEST_KNOWN * fitted
-    return float(fitted) if known and "emission time" not in transfers.at_bound else EMISSION_TIME
+    emission_time = transfers.emission_time if transfers.knows_trap else EMISSION_TIME
+    return Trap("spline", TRAP_SIZE, emission_time, points), ""
