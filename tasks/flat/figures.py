@@ -78,6 +78,8 @@ def _profile(table: Table) -> Figure:
     gradient = gradient_from_table(table)
     radius = np.linspace(gradient.nodes[0], gradient.nodes[-1], 200)
     fit = Series(radius, interpolate_akima(radius, gradient.nodes, gradient.values), "fit", "line", 0)
+    ratio = gradient.itl_ratio
+    makers = "" if ratio == 1.0 else f"As E2V sensors show it; ITL sensors show {ratio:.4g} of that."
     series = [fit, Series(gradient.nodes, gradient.values, "nodes", "points", 1)]
     panels = [Panel(series, Axis("signal"), (), 300)]
     if "PROFILE_RADIUS" in table.colnames:
@@ -94,6 +96,5 @@ def _profile(table: Table) -> Figure:
         "Signal over the distance from the middle",
         panels,
         Axis("distance from the middle", "mm"),
-        caption="Medians of rings, as an E2V sensor would show them, without the slope; bars are the scatter "
-        f"within a ring. ITL sensors show {gradient.itl_ratio:.4g} of that.",
+        caption=f"Medians of rings without the slope; bars are the scatter within a ring. {makers}".strip(),
     )

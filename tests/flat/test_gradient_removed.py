@@ -14,6 +14,7 @@ from infra.instruments.focal_plane import detector_centre, pixel_positions
 from infra.instruments.layout import Box
 from infra.instruments.lsstcam import LSSTCAM
 from infra.instruments.lsstcomcam import LSSTCOMCAM
+from tasks.catalogue import entry_of
 from tasks.flat.algorithm import merge_colours
 from tasks.flat.figures import figures
 from tasks.flat.gradient.bins import bin_size, binned_flat, bins_from_tables
@@ -164,7 +165,7 @@ def test_a_table_that_cannot_be_used_is_refused():
 def test_the_figures_show_levels_residuals_and_profile():
     fit, bins = fitted()
     table = gradient_table(fit, bins, {})
-    drawn = figures(table)
+    drawn = entry_of("flat").overview_figures(table)  # as the report draws them
     assert [one.title.split()[0] for one in drawn] == ["Levels", "Detectors", "Signal"]
     assert all(str(one.svg).startswith("<svg") for one in drawn)
     table.keep_columns([name for name in table.colnames if not name.startswith(("DETECTOR", "PROFILE"))])
