@@ -5,10 +5,10 @@ import time
 
 import numpy as np
 
-from tests.benchmarks import bench_linearity, bench_ptc, engine
+from tests.benchmarks import bench_cti, bench_linearity, bench_ptc, engine
 from tests.benchmarks.engine import Contest
 
-CONTESTS = engine.CONTESTS | bench_ptc.CONTESTS | bench_linearity.CONTESTS
+CONTESTS = engine.CONTESTS | bench_ptc.CONTESTS | bench_linearity.CONTESTS | bench_cti.CONTESTS
 ROUNDS = 7
 
 
