@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from infra.images import MaskPlane
-from infra.instruments.layout import AmplifierLayout
+from infra.instruments.layout import AmplifierLayout, Box
 from tasks.isr.assembly import assemble
 from tasks.isr.cti import correct_cti
 from tasks.isr.cti_statistics import cti_statistics as measured_cti
@@ -130,15 +130,16 @@ def cti_statistics(work: Work, amplifier: AmplifierLayout) -> None:
         return
     name, factor = amplifier.name, work.gains[amplifier.name]
     pixels = work.as_read(amplifier)
-    flags = np.zeros_like(work.mask)
-    mask_defects(flags, work.calibrations.defects or ())
     box = amplifier.image_box
+    flags = np.zeros(box.shape, np.uint16)
+    defects = work.calibrations.defects or ()
+    mask_defects(flags, (Box(one.x0 - box.x0, one.y0 - box.y0, one.width, one.height) for one in defects))
     found = measured_cti(
         pixels if work.unit == "electron" else pixels * np.float32(factor),
         prescan=work.prescan(amplifier),
         data_columns=amplifier.data_box.width,
         data_rows=amplifier.data_box.height,
-        flags=work.readout_order(amplifier, flags[box.slices] != 0),
+        flags=work.readout_order(amplifier, flags != 0),
         gain=factor,
         turnoff=work.turnoffs[name] * factor,
     )

@@ -175,6 +175,26 @@ def test_deferred_charge_is_given_back_in_every_corner(layout):
         assert after[name].input_turnoff == 9e4
 
 
+def test_defects_count_for_no_mean():
+    """A column that reads nonsense, across two amplifiers, in the corner where each of them begins."""
+    names = [one.name for one in LAYOUT.amplifiers]
+    gains = AmplifierResponses.usable(*(dict.fromkeys(names, value) for value in (1.0, 5.0, 9e4)))
+    steps = IsrSteps(
+        dithering=None, serial_overscan=None, parallel_overscan=None, mask_defects=True, cti_statistics=True
+    )
+    column = Box(0, 10, 1, LAYOUT.image_shape[0] - 20)
+    mosaic = np.zeros(LAYOUT.raw_shape, np.float32)
+    for one in LAYOUT.amplifiers:
+        data, box = np.full(one.image_box.shape, 500.0), one.image_box
+        if box.x0 == 0:
+            rows = slice(max(column.y0 - box.y0, 0), max(column.y1 - box.y0, 0))
+            data[rows, 0] = 9e4
+        mosaic[one.data_box.slices] = data
+    known = Calibrations(responses=gains, defects=(column,))
+    for name, found in read_cti_statistics(correct(mosaic, LAYOUT, steps, known).metadata).items():
+        assert (found.first_column_mean, found.last_column_mean, found.image_mean) == (500.0,) * 3, name
+
+
 def test_gains_of_the_linearizer_serve_before_there_is_a_curve():
     of_linearizer = AmplifierResponses.usable(
         GAINS, dict.fromkeys(NAMES, 0.0), dict.fromkeys(NAMES, 7e4), (), "linearizer"
