@@ -15,7 +15,7 @@ kernel was not made from (0: its own flats were measured); and of spots what `ta
 tells.
 """  # noqa: E501 - a name
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,14 +84,13 @@ def product_statistics(
     kernels = from_table(table)
     gains = {one.name: one.gain for one in kernels.amplifiers}
     highest = {one.name: _highest(one) for one in kernels.amplifiers}
-    before, after = (
-        excess_of(each, gains, highest, lowest_signal=evidence.lowest_signal)
-        for each in (evidence.before, evidence.after)
+    excesses = excess_of(
+        evidence.before, evidence.after, gains, highest, lowest_signal=evidence.lowest_signal
     )
     known = {one.name: one for one in kernels.amplifiers}
     places = [one.name for one in layout.amplifiers]
     measured = {
-        name: _of_kernel(known[name]) | _of_flats(before.get(name), after.get(name))
+        name: _of_kernel(known[name]) | _of_flats(*excesses.get(name, (None, None)))
         for name in places
         if name in known
     }
@@ -103,7 +102,7 @@ def product_statistics(
         "N_AMPLIFIERS": float(len(places)),
         "N_PAIRS": float(evidence.n_pairs),
         "N_HELD_OUT": float(evidence.n_held_out),
-        **_of_all(kernels, before, after),
+        **_of_all(kernels, list(excesses.values())),
         **evidence.spots,
     }
     return ProductMeasurement(measured, detector, problems)
@@ -122,7 +121,7 @@ def judgement_of(table: Table, lowest_signal: float) -> Callable[[Sequence[PairM
     amplifiers = from_table(table).amplifiers
     gains = {one.name: one.gain for one in amplifiers}
     highest = {one.name: _highest(one) for one in amplifiers}
-    return lambda found: bool(excess_of(found, gains, highest, lowest_signal=lowest_signal))
+    return lambda found: bool(excess_of(found, found, gains, highest, lowest_signal=lowest_signal))
 
 
 def covariance_table(table: Table, evidence: Evidence) -> Table:
@@ -145,25 +144,18 @@ def covariance_table(table: Table, evidence: Evidence) -> Table:
     amplifiers = from_table(table).amplifiers
     gains = {one.name: one.gain for one in amplifiers}
     highest = {one.name: _highest(one) for one in amplifiers}
-    before, after = (
-        excess_of(each, gains, highest, lowest_signal=evidence.lowest_signal)
-        for each in (evidence.before, evidence.after)
+    excesses = excess_of(
+        evidence.before, evidence.after, gains, highest, lowest_signal=evidence.lowest_signal
     )
-    names = [
-        name for name in before if name in after and before[name].signals.size == after[name].signals.size
-    ]
+    names = list(excesses)
     columns: dict[str, object] = {
-        "amplifier": np.array([name for name in names for _ in before[name].signals], "U8"),
-        "signal": np.concatenate([np.zeros(0), *(before[name].signals for name in names)]),
+        "amplifier": np.array([name for name in names for _ in excesses[name][0].signals], "U8"),
+        "signal": np.concatenate([np.zeros(0), *(excesses[name][0].signals for name in names)]),
     }
     for statistic, lag in _LAGS.items():
         key = "c" + statistic[1:]
-        for label, each, field_name in (
-            ("before", before, "values"),
-            ("after", after, "values"),
-            ("error", after, "errors"),
-        ):
-            parts = [getattr(each[name], field_name)[:, lag[0], lag[1]] for name in names]
+        for label, place, kind in (("before", 0, "values"), ("after", 1, "values"), ("error", 1, "errors")):
+            parts = [getattr(excesses[name][place], kind)[:, lag[0], lag[1]] for name in names]
             columns[f"{key}_{label}"] = np.concatenate([np.zeros(0), *parts])
     return Table(columns)
 
@@ -213,13 +205,10 @@ def _of_flats(before: CovarianceExcess | None, after: CovarianceExcess | None) -
 
 
 def _of_all(
-    kernels: DetectorKernels,
-    before: Mapping[str, CovarianceExcess],
-    after: Mapping[str, CovarianceExcess],
+    kernels: DetectorKernels, excesses: Sequence[tuple[CovarianceExcess, CovarianceExcess]]
 ) -> StatisticValues:
     """Statistics of flats of the whole detector, and the sense of the axes."""
-    names = [name for name in before if name in after]
-    all_before, all_after = (combined([each[name] for name in names]) for each in (before, after))
+    all_before, all_after = (combined([each[place] for each in excesses]) for place in (0, 1))
     values = _of_flats(all_before, all_after)
     if all_before is None or all_before.slopes.shape[0] < 2:
         return values

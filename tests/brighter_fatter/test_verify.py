@@ -7,9 +7,11 @@ import pytest
 
 from infra.images import CalibrationImage
 from infra.settings.loading import load_policy
+from tasks.brighter_fatter.checking.excess import excess_of
 from tasks.brighter_fatter.checking.pairs import ordered_pairs
 from tasks.brighter_fatter.figures import figures
 from tasks.brighter_fatter.verify import product_statistics
+from tasks.flat_pairs.pair_statistics import ExtractSettings, measure_amplifier_pair
 from tasks.flat_pairs.pairing import Pairing
 from tasks.verification.evaluate import evaluate
 from tasks.verification.metrics import metric_rows
@@ -21,6 +23,7 @@ from tests.brighter_fatter.simulated import (
     sequence,
     verified,
 )
+from tests.ptc.flats import description
 
 UUID = "11111111-1111-4111-8111-111111111111"
 
@@ -163,3 +166,22 @@ def test_in_the_order_of_2024_the_kernel_is_applied_too(kernels):
     values = record_of(result).product_detector
     assert values["N_PAIRS"] == 3
     assert abs(values["A00_RESIDUAL"]) < 4.0 * values["A00_RESIDUAL_ERROR"] + 0.05
+
+
+def test_saturated_pairs_are_not_judged():
+    """Their variance is gone, so that their weight would be endless; their mean is like the others'."""
+    random = np.random.default_rng(1)
+    flats = [random.normal(50_000, 210, (100, 100)).astype(np.float32) for _ in range(4)]
+    full = [np.minimum(one, np.float32(49_600.0)) for one in flats[2:]]
+    settings = ExtractSettings(matrix_side=3, minimum_pixels=1000)
+    sound, saturated = (
+        measure_amplifier_pair("C10", tuple(pair), None, description(i, 1.0), None, settings)
+        for i, pair in enumerate((flats[:2], full))
+    )
+    assert saturated.mean < sound.mean
+    both, gains = (sound, saturated), {"C10": 1.0}
+    before, after = excess_of(both, both, gains, {"C10": 51_000.0})["C10"]
+    np.testing.assert_array_equal(before.signals, [sound.mean])
+    np.testing.assert_array_equal(after.signals, [sound.mean])
+    assert excess_of(both, both, gains, {"C10": 0.99 * sound.mean}) == {}
+    assert excess_of(both, both, {"C10": np.nan}, {"C10": 51_000.0}) == {}

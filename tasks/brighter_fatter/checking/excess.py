@@ -1,6 +1,6 @@
 """Covariances of flats beyond those of photons and read noise, gathered over levels."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,16 @@ from tasks.flat_pairs.model import PairMeasurement
 __all__ = ["CovarianceExcess", "combined", "excess_of"]
 
 type FloatArray = npt.NDArray[np.float64]
+type _Level = tuple[float, FloatArray, FloatArray]
 
 _UNCLIPPED = float(clipped_variance_factor(3.0))
 """Variance of a Gaussian in units of that of the overscan, which is measured with a clip of 3 sigma."""
+
+_LEAST_VARIANCE = 0.5
+"""Variance, in units of that of photons, below which a level is saturated: the effect takes a third."""
+
+_SAME = 1e-3
+"""Fraction by which the mean of a pair may differ from what it was when the kernel was made."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,46 +55,61 @@ class CovarianceExcess:
 
 
 def excess_of(
-    measurements: Iterable[PairMeasurement],
+    before: Sequence[PairMeasurement],
+    after: Sequence[PairMeasurement],
     gains: Mapping[str, float],
     highest: Mapping[str, float],
     *,
     lowest_signal: float = 10_000.0,
-) -> dict[str, CovarianceExcess]:
-    """Gather what pairs of flats show, amplifier by amplifier.
+) -> dict[str, tuple[CovarianceExcess, CovarianceExcess]]:
+    """Gather what pairs of flats show without and with the correction, amplifier by amplifier.
 
     Parameters
     ----------
-    measurements
-        Of pairs of flats (adu).
+    before, after
+        The same pairs of flats in the same order (adu).
     gains
         electron/adu, by amplifier; one without a positive gain is left out.
     highest
-        Mean (adu) above which an amplifier's response is lost; levels beyond it are left out.
+        Mean (adu) above which an amplifier's response is lost; levels beyond it are left out, as are those
+        with less than half the variance of photons, which are saturated.
     lowest_signal
         Levels below it (electron) are left out.
 
     Returns
     -------
     excess
-        By amplifier; none of an amplifier without a level.
+        Without and with the correction, by amplifier; none of an amplifier without a level. The one without
+        decides which levels count.
     """
-    rows: dict[str, list[tuple[float, FloatArray, FloatArray]]] = {}
-    for one in measurements:
+    rows: dict[str, list[tuple[_Level, _Level]]] = {}
+    for one, other in zip(before, after, strict=True):
         gain = gains.get(one.amplifier, np.nan)
         signal = gain * one.mean
-        if one.reason is not None or not gain > 0 or not signal >= lowest_signal:
+        if one.reason is not None or other.reason is not None or not gain > 0 or not signal >= lowest_signal:
             continue
-        if one.mean > 1.02 * highest.get(one.amplifier, np.inf) or not (one.sqrt_weights > 0).all():
+        is_sound = (one.sqrt_weights > 0).all() and (other.sqrt_weights > 0).all()
+        is_saturated = not gain**2 * one.covariances[0, 0] > _LEAST_VARIANCE * signal
+        if one.mean > (1.0 + _SAME) * highest.get(one.amplifier, np.inf) or not is_sound or is_saturated:
             continue
-        values = gain**2 * one.covariances
-        noise = one.reading.overscan_noise
-        values[0, 0] -= signal + (_UNCLIPPED * (gain * noise) ** 2 if np.isfinite(noise) else 0.0)
-        rows.setdefault(one.amplifier, []).append((signal, values, gain**2 / one.sqrt_weights))
+        rows.setdefault(one.amplifier, []).append((_level(one, gain), _level(other, gain)))
     return {
-        name: CovarianceExcess(*(np.array(column) for column in zip(*levels, strict=True)))
+        name: (_gathered([pair[0] for pair in levels]), _gathered([pair[1] for pair in levels]))
         for name, levels in rows.items()
     }
+
+
+def _level(one: PairMeasurement, gain: float) -> _Level:
+    """Signal, excess and errors of one level (electron)."""
+    signal, noise = gain * one.mean, one.reading.overscan_noise
+    values = gain**2 * one.covariances
+    values[0, 0] -= signal + (_UNCLIPPED * (gain * noise) ** 2 if np.isfinite(noise) else 0.0)
+    return signal, values, gain**2 / one.sqrt_weights
+
+
+def _gathered(levels: Sequence[_Level]) -> CovarianceExcess:
+    signals, values, errors = zip(*levels, strict=True)
+    return CovarianceExcess(np.array(signals), np.array(values), np.array(errors))
 
 
 def combined(excesses: Sequence[CovarianceExcess]) -> CovarianceExcess | None:
