@@ -1,13 +1,14 @@
 """From simulated raws to a fringe frame and its verdict, through the pipelines that people run."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from lsst.daf.butler import Butler
 
 from infra.butler.execution import PipelineRequest, run_pipeline
-from infra.butler.images import calibration_image
+from infra.butler.images import calibration_image, masked_image
 from infra.butler.repository import open_butler
 from infra.settings import builtin_policy
 from infra.simulator import load_night_spec
@@ -105,14 +106,14 @@ def test_the_frame_is_stored_as_fringe_with_its_inputs(night, fringe, butler):
     assert ref.datasetType.storageClass_name == "MaskedImageV2"
 
 
-def verified(butler, truth, *sets):
+def verified(butler, truth, *sets, candidate="run/fringe"):
     """Return the record of a verification on sets of exposures, in a RUN of its own."""
     exposures = ",".join(str(one) for name in sets for one in ids(truth, name))
-    name = "-".join(sets)
+    name = "-".join((*sets, candidate.rpartition("/")[2]))
     request = PipelineRequest(
         PIPELINES / "verifyFringe.yaml",
         f"instrument='LATISS' AND exposure IN ({exposures})",
-        ("run/fringe", *CALIBRATIONS, "LATISS/raw/all"),
+        (candidate, *CALIBRATIONS, "LATISS/raw/all"),
         f"chain/verify-{name}",
         f"run/verify-{name}",
     )
@@ -150,6 +151,19 @@ def test_fringes_that_have_moved_make_the_frame_stale_and_it_fails_by_name(night
     record = verified(butler, night[1], "moved")
     names = {failure.test for failure in verdict_on(butler, record).failures}
     assert {"FRINGE_RESIDUAL", "FRINGE_CORRELATION"} <= names
+
+
+def test_a_frame_of_noise_is_a_result_and_no_accident(night, butler, fringe):
+    """It cannot be fitted: every amplifier fails PROCESSING, with the reason."""
+    noise = np.random.default_rng(1).normal(0.0, 0.02, fringe.image.shape).astype(np.float32)
+    wrong = replace(fringe, image=noise, variance=np.full_like(noise, 0.02**2))
+    butler.collections.register("run/noise")
+    butler.put(masked_image(wrong), "fringe", DATA_ID, run="run/noise")
+    record = verified(butler, night[1], "fringe-2", candidate="run/noise")
+    verdict = evaluate([record], builtin_policy("LATISS"), calibration="fringe-y")
+    reasons = {one.reason for one in verdict.failures if one.test == "PROCESSING"}
+    assert any("is noise" in reason for reason in reasons)
+    assert "PATTERN" in {one.test for one in verdict.failures}
 
 
 def test_the_corrections_subtract_the_fringes_on_their_own(night, butler, fringe):
