@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.time import Time
 from lsst.daf.butler import CollectionType, DatasetType, Timespan
 
 import deployments
 from infra.butler.execution import PipelineRequest, run_pipeline
 from infra.butler.images import calibration_image, masked_image
 from infra.butler.repository import create_repository, open_butler, register_instrument
-from infra.errors import CalprodError
+from infra.errors import CalprodError, RepositoryError
 from infra.images import MaskPlane
 from infra.instruments.class_names import instrument_class_name
 from infra.settings import builtin_policy
@@ -133,6 +134,18 @@ def test_a_certified_flat_serves_as_well_as_one_in_a_run(butler):
     # A RUN before the collection wins over it.
     (ref,) = run(butler, "spectroFlat", ("run/flat", "calib/one"), "pinned")["spectroFlat"]
     assert calibration_image(butler.get(ref)).metadata["LSST CALIB RUN FLAT"] == "run/flat"
+
+
+def test_two_certified_flats_are_an_error_unless_one_is_searched_first(butler):
+    butler.collections.register("calib/two", CollectionType.CALIBRATION)
+    middle = Time("2024-01-01T12:00:00", scale="tai")
+    for where, span in (("run/old", Timespan(None, middle)), ("run/flat", Timespan(middle, None))):
+        flat = butler.find_dataset("flat", HERE, physical_filter=WHITE, collections=where)
+        butler.registry.certify("calib/two", [flat], span)
+    with pytest.raises(RepositoryError, match=rf"more than one flat of {WHITE} is certified"):
+        run(butler, "spectroFlat", ("calib/two", "run/ptc"), "ambiguous")
+    (ref,) = run(butler, "spectroFlat", ("run/old", "calib/two", "run/ptc"), "first")["spectroFlat"]
+    assert calibration_image(butler.get(ref)).metadata["LSST CALIB RUN FLAT"] == "run/old"
 
 
 def test_flats_of_other_filters_only_are_an_error_that_names_them(butler):
