@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 from lsst.daf.butler import DatasetType, DimensionUniverse
+from lsst.pex.config import FieldValidationError
 from lsst.pipe.base import NoWorkFound, Pipeline
 
 import deployments
@@ -221,6 +222,16 @@ def test_an_amplifier_that_is_not_solved_has_an_empty_panel_and_nothing_is_drawn
     assert "C10 (not solved)" in str(figures(cti_to_table(some))[2].svg)
     none = replace(solution, amplifiers=tuple(replace(one, reason="no") for one in solution.amplifiers))
     assert figures(cti_to_table(none)) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"), [("trap_columns", [1, 4]), ("offset_columns", [9, 3]), ("global_columns", [5, 4])]
+)
+def test_columns_that_make_no_sense_are_refused(name, columns):
+    config = CtiConfig()
+    setattr(config, name, columns)
+    with pytest.raises(FieldValidationError, match="are no columns from a first to a last one"):
+        config.validate()
 
 
 def test_solving_again_gives_the_same(small):

@@ -1,6 +1,6 @@
 """Configuration of the CTI's PipelineTasks."""
 
-from lsst.pex.config import Config, ConfigField, Field, ListField, RangeField
+from lsst.pex.config import Config, ConfigField, Field, FieldValidationError, ListField, RangeField
 
 from tasks.cti.algorithm import Columns, CtiSettings
 from tasks.isr.config import IsrConfig
@@ -8,6 +8,9 @@ from tasks.isr.config import IsrConfig
 __all__ = ["CtiSolveConfig", "overscan_skip"]
 
 _DEFAULTS = CtiSettings()
+
+_MOST_OF_TRAP = 3
+"""Overscan columns over which released charge may be summed (Rubin cp_pipe)."""
 
 
 def overscan_skip() -> RangeField:
@@ -75,6 +78,21 @@ class CtiSolveConfig(Config):
     e2v_traps = Field[bool](
         dtype=bool, default=_DEFAULTS.e2v_traps, doc="Measure traps of sensors by E2V too."
     )
+
+    def validate(self) -> None:
+        """Refuse columns in the wrong order, and too many of a trap."""
+        super().validate()
+        for name, most in (
+            ("offset_columns", None),
+            ("global_columns", None),
+            ("trap_columns", _MOST_OF_TRAP),
+        ):
+            first, last = getattr(self, name)
+            if last < first or (most is not None and last - first + 1 > most):
+                words = f"{first} to {last} are no columns from a first to a last one"
+                raise FieldValidationError(
+                    getattr(type(self), name), self, words + (f", {most} at most" if most else "")
+                )
 
     def settings(self) -> CtiSettings:
         """Return how to solve."""
