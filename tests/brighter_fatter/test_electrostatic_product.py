@@ -10,6 +10,7 @@ from infra.butler.repository import create_repository, open_butler, register_ins
 from infra.errors import CalprodError
 from infra.instruments.class_names import instrument_class_name
 from infra.ledger.clock import now
+from infra.settings.loading import load_policy
 from infra.simulator.brighter_fatter import move_boundaries
 from tasks.brighter_fatter.electrostatic.field import boundary_shifts
 from tasks.brighter_fatter.electrostatic.figures import figures
@@ -25,6 +26,7 @@ from tasks.combine.priors import Priors, calibrations_of
 from tasks.flat_pairs.curve.table import to_table as curve_to_table
 from tasks.isr.distortion import correct_distortion
 from tasks.isr.tables_of_charge import distortion_from_table
+from tasks.verification.evaluate import evaluate
 from tasks.verification.model import DetectorStatistics
 from tests.brighter_fatter.electrostatic_curves import ALPHA, NAMES, SENSOR, curve, solution
 from tests.isr.brighter_fatter_truth import covariances
@@ -120,7 +122,7 @@ def test_a_sound_model_leaves_nothing_of_what_it_was_fitted_to():
     assert found["AXES"] == pytest.approx(1.0, abs=1e-3)
     assert found["N_AT_BOUND"] <= 1.0  # zsh is all but at zq
     assert (found["N_GOOD"], found["N_BAD"]) == (15.0, 1.0)
-    assert product_statistics(table, LAYOUT).problems == {"C14": "has no area changes"}
+    assert product_statistics(table, LAYOUT).problems == {}
 
 
 def test_shifts_with_their_axes_exchanged_are_told():
@@ -178,5 +180,32 @@ def test_the_task_that_verifies_reads_one_raw_for_the_layout():
     result = task.run(raws(3, asked), Priors(uuids={NAME: "some-uuid"}), stored)
     record = DetectorStatistics.model_validate(result.statistics)
     assert len(asked) == 1
-    assert record.product_problems == {"C14": "has no area changes"}
+    assert record.product_problems == {}
+    assert record.product_detector["N_BAD"] == 1.0
     assert record.product_detector["AXES"] == pytest.approx(1.0, abs=1e-3)
+
+
+def failed(table, camera):
+    """Names of the tests that a model fails."""
+    task = VerifyElectrostaticDistortionTask(config=VerifyElectrostaticDistortionConfig())
+    result = task.run(raws(1), Priors(uuids={NAME: "some-uuid"}), table)
+    record = DetectorStatistics.model_validate(result.statistics)
+    policy = load_policy(f"deployments/policies/{camera}.yaml")
+    report = evaluate([record], policy, calibration=NAME)
+    return {one.test for one in report.failures}
+
+
+@pytest.mark.parametrize("camera", ["latiss", "lsstcam", "lsstcomcam"])
+def test_planted_faults_fail_by_name(camera):
+    assert failed(to_table(solution()), camera) == set()
+    exchanged = to_table(solution())
+    for name, partner in (("A_N", "A_E"), ("A_S", "A_W"), ("A_E", "A_N"), ("A_W", "A_S")):
+        exchanged[name][0] = np.asarray(to_table(solution())[partner][0]).reshape(8, 8).T.ravel()
+    assert failed(exchanged, camera) == {"ELECTRO_AXES"}
+    transposed = to_table(solution())
+    transposed["A_N"][0] = np.asarray(transposed["A_N"][0]).reshape(8, 8).T.ravel()
+    assert "ELECTRO_CONTINUITY" in failed(transposed, camera)
+    stale = to_table(solution())
+    stale["A_MATRIX_MODEL"][0] = 1.1 * np.asarray(stale["A_MATRIX_MODEL"][0])
+    stale["FIT_REDUCED_CHI2"][0] = 50.0
+    assert failed(stale, camera) == {"ELECTRO_A00", "ELECTRO_CHI2"}

@@ -49,16 +49,17 @@ def product_statistics(table: Table, layout: DetectorLayout) -> ProductMeasureme
     """
     stored = from_table(table)
     names = [one.name for one in layout.amplifiers]
-    problems = {name: "has no area changes" for name in stored.bad_amplifiers if name in names}
-    problems |= {name: "the model leaves it out" for name in names if name not in stored.gains}
+    # The model is one for the detector: it does without an amplifier that the curve does not tell of.
+    problems = {name: "the model leaves it out" for name in names if name not in stored.gains}
+    n_bad = len(problems) + len([name for name in stored.bad_amplifiers if name in names])
     statistics: StatisticValues = {
         "REDUCED_CHI2": stored.chi_squared_per_dof,
         **_residuals(stored),
         "SUM_RULE": _sum_rule(stored),
         "SHIFT_CONTINUITY": _continuity(stored),
         "N_AT_BOUND": float(len([name for name in stored.at_bound if name not in _EXTENTS])),
-        "N_GOOD": float(len(names) - len(problems)),
-        "N_BAD": float(len(problems)),
+        "N_GOOD": float(len(names) - n_bad),
+        "N_BAD": float(n_bad),
     }
     return ProductMeasurement({}, statistics, problems)
 
