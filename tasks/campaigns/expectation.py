@@ -8,7 +8,7 @@ from lsst.daf.butler import Butler
 
 from infra.butler.repository import datasets_of_run
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
-from tasks.campaigns.priors import detectors_of
+from tasks.campaigns.priors import detectors_of, raws_of
 from tasks.verification.model import ExposureGroup, PlannedFrame
 
 __all__ = ["Expectation", "expectation"]
@@ -40,7 +40,8 @@ class Expectation:
 def expectation(butler: Butler, campaign: CampaignRecord, planned: PlannedCalibration) -> Expectation:
     """Return what the verification of a calibration must have looked at.
 
-    A detector whose calibration could not be made is among them, so that it is missed.
+    A detector whose calibration could not be made is among them, so that it is missed. A frame is not, whose
+    raw of that detector alone is absent: it was refused when the others were ingested.
     """
     refs = datasets_of_run(butler, planned.key.calibration, campaign.generation_run(planned.key))
     candidates = {int(ref.dataId["detector"]): str(ref.id) for ref in refs}
@@ -50,11 +51,14 @@ def expectation(butler: Butler, campaign: CampaignRecord, planned: PlannedCalibr
         (ExposureGroup.GENERATION, planned.tested_inputs),
         (ExposureGroup.VERIFICATION, planned.verification),
     )
+    held = raws_of(butler, campaign.name.instrument, (*planned.tested_inputs, *planned.verification))
+    somewhere = {exposure for exposure, _ in held}
     frames = tuple(
         PlannedFrame(exposure=exposure, detector=detector, group=group, artefact=artefacts.get(exposure))
         for detector in sorted(detectors)
         for group, exposures in groups
         for exposure in exposures
+        if (exposure, detector) in held or exposure not in somewhere
     )
     return Expectation(frames, candidates, campaign.day_obs, tuple(sorted(detectors)))
 

@@ -13,7 +13,15 @@ from infra.settings import CalibrationSettings
 from infra.workspace import Workspace
 from tasks.campaigns.model import CampaignRecord, PlannedCalibration
 
-__all__ = ["Prior", "detectors_of", "pinned_priors", "prior_calibrations", "runs_in_use", "settings_of"]
+__all__ = [
+    "Prior",
+    "detectors_of",
+    "pinned_priors",
+    "prior_calibrations",
+    "raws_of",
+    "runs_in_use",
+    "settings_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +171,18 @@ def _is_per_filter(butler: Butler, name: str) -> bool:
 
 def detectors_of(butler: Butler, instrument: str, exposures: tuple[int, ...]) -> tuple[int, ...]:
     """Detectors that have a raw of the exposures."""
+    return tuple(sorted({detector for _, detector in raws_of(butler, instrument, exposures)}))
+
+
+def raws_of(butler: Butler, instrument: str, exposures: tuple[int, ...]) -> frozenset[tuple[int, int]]:
+    """Raws of the exposures that the repository holds: exposure and detector of each."""
+    if not exposures:
+        return frozenset()
     with butler.query() as query:
         rows = query.join_dataset_search("raw", raw_collection(instrument)).where(
             f"exposure IN ({', '.join(map(str, exposures))})", instrument=instrument
         )
-        return tuple(
-            sorted({int(data_id["detector"]) for data_id in rows.data_ids(["detector", "exposure"])})
+        return frozenset(
+            (int(data_id["exposure"]), int(data_id["detector"]))
+            for data_id in rows.data_ids(["detector", "exposure"])
         )
