@@ -3,9 +3,12 @@
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from infra.errors import ProfileError, UsageError
+from infra.instruments.focal_plane import pixel_positions
+from infra.instruments.lsstcam import LSSTCAM
 from infra.settings import Policy, PolicyTest, Waiver, builtin_policy, load_policy
 
 INSTRUMENTS = ("LATISS", "LSSTComCam", "LSSTCam")
@@ -18,7 +21,8 @@ def test_the_shipped_policies_ask_for_the_recommended_tests(instrument: str) -> 
     image = ["MEAN", "NOISE", "CR_NOISE", "PROCESSING", "READ_NOISE_CONSISTENT"]
     assert [test.test for test in policy.tests_of("bias")] == image
     assert [test.test for test in policy.tests_of("dark")] == image
-    flat = [(test.test, test.level) for test in policy.tests_of("flat")]
+    flats = [test for test in policy.tests_of("flat") if test.subject == "exposure"]
+    flat = [(test.test, test.level) for test in flats]
     assert flat == [
         ("NOISE", "amplifier"),
         ("PROCESSING", "amplifier"),
@@ -26,16 +30,54 @@ def test_the_shipped_policies_ask_for_the_recommended_tests(instrument: str) -> 
         ("SCATTER", "detector"),
         ("SCATTER", "exposure"),
     ]
-    images = [*policy.tests_of("bias"), *policy.tests_of("dark"), *policy.tests_of("flat")]
+    images = [*policy.tests_of("bias"), *policy.tests_of("dark"), *flats]
     warnings = {(test.calibration, test.test) for test in images if test.severity == "warning"}
     assert warnings == {("bias", "READ_NOISE_CONSISTENT"), ("dark", "READ_NOISE_CONSISTENT")}
     assert all(test.source for test in policy.tests)
 
 
+def test_flats_of_many_chips_are_held_against_each_other_and_against_those_before() -> None:
+    of_themselves = {
+        instrument: {
+            test.test: test.severity
+            for test in builtin_policy(instrument).tests_of("flat")
+            if test.subject == "product"
+        }
+        for instrument in INSTRUMENTS
+    }
+    assert not of_themselves["LATISS"]
+    raft = of_themselves["LSSTComCam"]
+    assert {test for test, severity in raft.items() if severity == "error"} == {
+        "DETECTOR_IDENTITY",
+        "DETECTOR_RESPONSE",
+        "AMPLIFIER_RESPONSE",
+        "GRADIENT_RESIDUAL",
+        "LEVEL_STABILITY",
+    }
+    assert of_themselves["LSSTCam"] == raft | {"ITL_RATIO": "error"}  # the only one with two makers
+
+
 def test_known_bad_channels_of_the_big_camera_are_waived_by_name() -> None:
-    waived = {(waiver.detector, waiver.amplifier) for waiver in builtin_policy("LSSTCam").waivers}
+    waivers = builtin_policy("LSSTCam").waivers
+    waived = {(waiver.detector, waiver.amplifier) for waiver in waivers if waiver.calibration is None}
     assert ("R30_S00", "C10") in waived
     assert len(waived) == 5
+
+
+def test_amplifiers_that_no_light_reaches_are_waived_for_flats() -> None:
+    waived = {
+        (str(one.detector), str(one.amplifier))
+        for one in builtin_policy("LSSTCam").waivers
+        if one.calibration == "flat"
+    }
+    dark = set()
+    for detector in LSSTCAM.detectors:
+        layout = detector.layout()
+        radius = np.hypot(*pixel_positions(LSSTCAM, layout))
+        for one in layout.amplifiers:
+            if radius[one.image_box.slices].min() > 350.0:
+                dark.add((detector.full_name, one.name))
+    assert waived == dark
 
 
 def policy_test(**more: object) -> PolicyTest:
