@@ -16,6 +16,7 @@ from tasks.ptc.solve.model import CovarianceFit, ExponentialFit, FitRefused, Fit
 from tasks.ptc.solve.outliers import distinct_levels, find_outliers, turnoff
 from tasks.ptc.solve.polynomial import CovarianceParameters
 from tasks.ptc.solve.rolloff import Rolloff, find_rolloff
+from tasks.ptc.solve.spilled import without_spilled
 
 __all__ = ["SolveSettings", "solve_amplifier"]
 
@@ -85,6 +86,7 @@ def solve_amplifier(
     try:
         usable = _usable(series, reasons, settings)
         kept = find_outliers(series.means, series.variances, usable, settings.outliers, _errors(series))
+        kept = without_spilled(series.means, series.covariances, series.sqrt_weights, kept)
         _check_levels(series.means[kept])
         exponential = _exponential(series, kept)
         end, sampling = turnoff(series.means, kept)
