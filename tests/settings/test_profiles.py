@@ -25,14 +25,17 @@ def test_the_shipped_profiles_are_right(instrument: str) -> None:
     profile = builtin_profile(instrument)
     assert profile.instrument == instrument
     order = [calibration.name for calibration in profile.ordered()]
+    spectra = ["spectroFlat"] if instrument == "LATISS" else []
     assert order == [
         *("biasBootstrap", "darkBootstrap", "flatBootstrap"),
-        *("defects", "linearizer", "ptc", "bias", "dark", "flat", "crosstalk"),
+        *("defects", "linearizer", "cti", "ptc", "bfk", "bias", "dark", "flat"),
+        *(*spectra, "fringe", "sky", "crosstalk"),
     ]
     assert [one.name for one in profile.calibrations if not one.is_certified] == order[:3]
-    assert [one.name for one in profile.calibrations if one.per_filter] == ["flatBootstrap", "flat"]
+    filtered = [one.name for one in profile.calibrations if one.per_filter]
+    assert filtered == ["flatBootstrap", "flat", "fringe", "sky"]
     special = [one.name for one in profile.calibrations if one.selection.when_taken]
-    assert special == ["linearizer", "ptc", "crosstalk"]
+    assert special == ["linearizer", "cti", "ptc", "bfk", *spectra, "fringe", "sky", "crosstalk"]
     assert profile.camera_state_keys == ("SEQNAME", "SEQFILE", "SEQCKSUM", "ODP", "AP0_RC", "TEMP_SET")
     assert profile.certification.mode == "gated"
     assert profile.ledger is None
@@ -76,7 +79,7 @@ def test_an_instrument_without_a_profile_is_told_the_nearest() -> None:
             "sets: largest",
             "sets: bigest",
             "calibrations[0].selection.sets",
-            "expected 'largest' or 'latest', not 'bigest'",
+            "expected 'largest', 'latest' or 'all', not 'bigest'",
         ),
         (
             "gap_seconds: 600",
