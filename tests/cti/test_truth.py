@@ -71,6 +71,17 @@ def test_the_emission_time_of_the_trap_comes_back(solution):
     assert np.abs(measured - LOSSES["trap_emission"]).max() < 4 * 0.125
 
 
+def test_the_curve_of_a_trap_is_so_flat_that_it_leaves_the_noise_of_a_pixel_alone(solution):
+    """What a pixel's own noise changes of its correction: the slope of the curve."""
+    traps = [one.trap for one in solution.amplifiers if one.trap.type == "spline"]
+    assert len(traps) >= 8
+    for trap in traps:
+        charge, captured = np.split(trap.coefficients, 2)
+        lit = charge > 100.0  # below, the straight line from nothing is as steep as the trap is
+        # One electron of noise between levels that are hundreds apart.
+        assert np.abs(np.diff(captured[lit]) / np.diff(charge[lit])).max() < 0.03
+
+
 def test_the_parallel_inefficiency_is_that_of_the_parallel_overscan(solution):
     n_rows = 240
     values, weights = [], []

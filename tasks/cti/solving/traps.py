@@ -1,6 +1,7 @@
 """The charge that a trap takes, by the charge that passes: what other effects leave of the overscan."""
 
 import numpy as np
+import numpy.typing as npt
 
 from tasks.cti.solving.levels import AmplifierLevels
 from tasks.cti.solving.local_offset import LocalOffset, trail_model
@@ -15,6 +16,9 @@ TRAP_SIZE = 20_000.0
 
 EMISSION_TIME = 0.4
 """Emission time where none could be measured (pixel; Rubin cp_pipe)."""
+
+_SAME_LEVEL = 0.02
+"""Difference of two flats, relative to the fainter, up to which they are of one level."""
 
 _PADDING = 10
 """Points of the straight line from no charge to the faintest flat (Rubin cp_pipe)."""
@@ -53,7 +57,9 @@ def measure_trap(
     Notes
     -----
     Snyder et al. 2021; Rubin cp_pipe. The emission time is that of the fit of the transfers where it is well
-    known, elsewhere 0.4.
+    known, elsewhere 0.4. Flats of one level are averaged before the curve goes through them, which Rubin does
+    not: between the two of a pair it would be as steep as their noise makes it, and a correction as steep
+    changes the noise of every pixel of that level.
     """
     within = settings.trap_columns.within(levels.serial.shape[1])
     with np.errstate(invalid="ignore"):
@@ -69,10 +75,24 @@ def measure_trap(
         chosen.signals, within.numbers, n_transfers, cti, offset.drift_scale, offset.decay_time
     )
     charge = (1.0 - offset.drift_scale) * chosen.last_columns
-    captured = np.maximum(0.0, (data[usable] - expected).sum(axis=1))
-    order = np.argsort(charge, kind="stable")
-    charge, captured = charge[order], captured[order]
+    charge, captured = _averaged(charge, (data[usable] - expected).sum(axis=1))
     ramp = np.arange(_PADDING) / _PADDING
     points = np.concatenate((ramp * charge[0], charge, ramp * captured[0], captured))
     emission_time = transfers.emission_time if transfers.knows_trap else EMISSION_TIME
     return Trap("spline", TRAP_SIZE, emission_time, points), ""
+
+
+def _averaged(
+    charge: npt.NDArray[np.float64], captured: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Means of the flats of each level, in rising order; what is taken is nowhere negative."""
+    order = np.argsort(charge, kind="stable")
+    charge, captured = charge[order], captured[order]
+    level, begin = np.zeros(charge.size, np.int64), charge[0]
+    for place in range(1, charge.size):
+        is_new = charge[place] > (1.0 + _SAME_LEVEL) * begin
+        begin = charge[place] if is_new else begin
+        level[place] = level[place - 1] + is_new
+    counts = np.bincount(level)
+    means = np.bincount(level, charge) / counts
+    return means, np.maximum(0.0, np.bincount(level, captured) / counts)
