@@ -23,8 +23,6 @@ from prefect.states import Cancelled
 
 from tests.flows.walk import DAY, KEYS, ROOT, SITE, Place, calprod
 
-pytestmark = pytest.mark.xdist_group("gate")
-
 CAMPAIGN = f"LATISS/calprod/nightly/{DAY}a"
 GOOD = {
     "decision": "approve",

@@ -17,7 +17,7 @@ DAY = 20241109
 NIGHT = Path(__file__).with_name("nine_chips.yaml")
 N_COMBINED = 12
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nine-chips"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
