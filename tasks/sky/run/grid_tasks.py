@@ -18,6 +18,7 @@ from lsst.pipe.base import (
 from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a module
 
 from infra.butler.images import masked_image
+from infra.errors import CalprodError
 from infra.images import Metadata
 from infra.ledger.clock import now
 from tasks.combine.connections import (
@@ -113,11 +114,18 @@ class SkyMeasureTask(PipelineTask):
         Returns
         -------
         Struct
-            ``output``: see `tasks.sky.grids.cells.grids_table`.
+            ``output``: see `tasks.sky.grids.cells.grids_table`. An exposure of which too little is sky is
+            left out with a warning, as one bright star must not cost the night its frame.
+
+        Raises
+        ------
+        CalprodError
+            No exposure can be measured; says why the last one cannot.
         """
         workspace = Workspace()
         cells: DetectorCells | None = None
         grids: list[SkyGrid] = []
+        refusal: CalprodError | None = None
         for raw in raws:
             if cells is None:
                 cells = DetectorCells.of(raw.raw.instrument, raw.raw.layout, self.config.mesh)
@@ -131,10 +139,15 @@ class SkyMeasureTask(PipelineTask):
                 raw.dark_time,
                 {**raw.raw.primary_header, **provenance, "LSST ISR UNITS": exposure.unit},
             )
-            grids.append(measure_grid(exposure, cells, described, self.config.settings()))
-            self.log.verbose("measured exposure %d of detector %d", raw.exposure, raw.detector)
+            try:
+                grids.append(measure_grid(exposure, cells, described, self.config.settings()))
+            except CalprodError as error:
+                refusal = error
+                self.log.warning("left out of the sky of detector %d: %s", raw.detector, error.message)
         if cells is None:
             raise NoWorkFound("there are no raws to measure the sky of")
+        if refusal is not None and not grids:
+            raise refusal
         return Struct(output=grids_table(cells, grids))
 
 
