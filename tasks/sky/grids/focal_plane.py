@@ -81,9 +81,7 @@ def merge_skies(detectors: Sequence[SkyGrids], super_pixel: float = SUPER_PIXEL)
         raise CalprodError("there are no skies to compare", "measure some exposures first")
     x = _corners([one.cells.x for one in detectors], super_pixel)
     y = _corners([one.cells.y for one in detectors], super_pixel)
-    bases = [
-        np.asarray(np.kron(_hats(one.cells.y, y), _hats(one.cells.x, x)), np.float64) for one in detectors
-    ]
+    bases = [_basis(one.cells, x, y) for one in detectors]
     exposures = sorted({grid.described.exposure for one in detectors for grid in one.grids})
     skies = {}
     for exposure in exposures:
