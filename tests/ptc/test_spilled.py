@@ -51,6 +51,12 @@ def test_few_levels_or_no_neighbours_say_nothing():
     assert without_spilled(means, covariances, weights, everything).all()
 
 
+def test_no_pairs_at_all_are_no_accident():
+    means, covariances, weights, _ = points(side=4, n=5)
+    nothing = np.zeros(means.size, np.bool_)
+    assert not without_spilled(means, covariances, weights, nothing).any()
+
+
 def test_the_curve_turns_off_below_a_spilled_level_and_keeps_its_gain():
     measurements = gaussian_pairs(5, MODEL, READ_NOISE)
     highest = spilled(measurements, 6.0)

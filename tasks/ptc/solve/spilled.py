@@ -53,7 +53,7 @@ def without_spilled(
         errors = np.sqrt(np.sum([sqrt_weights[:, i, j] ** -2.0 for i, j in _NEIGHBOURS], axis=0))
     usable = np.isfinite(sums) & np.isfinite(errors)
     result = kept.copy()
-    while True:
+    while result.any():
         top = float(means[result].max())
         level = result & (means > (1.0 - _SAME_LEVEL) * top)
         below = result & ~level & usable
@@ -62,6 +62,7 @@ def without_spilled(
         if not _jumps(means / top, sums, errors, below, level & usable):
             return result
         result &= ~level
+    return result
 
 
 def _jumps(
