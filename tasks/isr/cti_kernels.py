@@ -117,7 +117,7 @@ def correct_rows(
         if kind >= 0:
             taken = positive
             taken[:_MARGIN] = empty
-            taken[: _MARGIN - prescan] = 0.0
+            taken[: max(0, _MARGIN - prescan)] = 0.0
             _captures(charge, kind, size, coefficients, taken[_MARGIN:])
             _largest_decayed(taken, retention, n_trap, largest)
             held = taken[_MARGIN - 1]
