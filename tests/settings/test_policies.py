@@ -207,7 +207,7 @@ def test_a_waiver_of_a_dead_amplifier_covers_every_test() -> None:
             "waivers[0].until",
             "expected a day_obs, YYYYMMDD",
         ),
-        ('version: "2"', "version: 2", "version", "expected a valid string"),
+        ('version: "3"', "version: 3", "version", "expected a valid string"),
     ],
 )
 def test_a_wrong_policy_has_its_file_line_key_and_what_was_expected(
