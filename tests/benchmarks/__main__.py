@@ -5,10 +5,24 @@ import time
 
 import numpy as np
 
-from tests.benchmarks import bench_cti, bench_linearity, bench_ptc, engine
+from tests.benchmarks import (
+    bench_brighter_fatter,
+    bench_cti,
+    bench_distortion,
+    bench_linearity,
+    bench_ptc,
+    engine,
+)
 from tests.benchmarks.engine import Contest
 
-CONTESTS = engine.CONTESTS | bench_ptc.CONTESTS | bench_linearity.CONTESTS | bench_cti.CONTESTS
+CONTESTS = (
+    engine.CONTESTS
+    | bench_ptc.CONTESTS
+    | bench_linearity.CONTESTS
+    | bench_brighter_fatter.CONTESTS
+    | bench_distortion.CONTESTS
+    | bench_cti.CONTESTS
+)
 ROUNDS = 7
 
 
