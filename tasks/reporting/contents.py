@@ -21,6 +21,10 @@ def _nothing() -> Mapping[Any, Any]:
     return MappingProxyType({})
 
 
+_LIT = frozenset({"flat", "fringe", "sky"})
+"""Calibrations whose residuals keep the light of the exposure: what is left of its structure is shown."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BinnedImage:
     """A combined image that the caller has binned already."""
@@ -157,7 +161,7 @@ class CalibrationContents:
     def keeps_level(self) -> bool:
         """Whether the residuals keep the level of the light."""
         if self.residual_keeps_level is None:
-            return calibration_type(self.key) == "flat"
+            return calibration_type(self.key) in _LIT
         return self.residual_keeps_level
 
 
