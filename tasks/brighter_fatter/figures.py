@@ -96,7 +96,7 @@ def _profiles(kernels: DetectorKernels, known: list[AmplifierKernel]) -> Figure:
                         error=spread,
                     ),
                 ),
-                Axis(f"along the {name} axis", "1/electron"),
+                Axis(f"{name} cut", "1/electron"),
                 (Line(0.0, warn=False),),
                 170,
             )
