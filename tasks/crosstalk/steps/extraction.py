@@ -67,7 +67,8 @@ def extract_ratios(
     telling = np.where(field.usable & ~field.near & ~field.stars, field.contrast, np.float32(np.nan))
     targets = {one.name: as_read(telling, one) for one in layout.amplifiers}
     # What is no number adds nothing; where an amplifier is saturated nothing is known of what it adds.
-    signals = [as_read(np.where(field.usable, field.contrast, np.float32(0.0)), a) for a in layout.amplifiers]
+    sounding = np.where(field.usable, field.contrast, np.float32(0.0))
+    signals = [as_read(sounding, one) for one in layout.amplifiers]
     numbers, n_sources = label(field.detected)
     chosen_of = field.detected & field.usable & ~grown(field.saturated, _FAR)
     chosen_of &= ~read_with_others(field.saturated, layout)
