@@ -63,7 +63,7 @@ class IsrSteps:
     gains_from_linearizer: bool = False
     """Take gains and turnoffs from the linearizer, since the curve is yet to be made."""
     correct_gains: bool = False
-    """Multiply the gains by what flats have shown them to be off."""
+    """Divide the gains by what flats have shown them to be off."""
     apply_gains: bool = True
     """Go to electrons."""
     crosstalk: CrosstalkSteps | None = None
