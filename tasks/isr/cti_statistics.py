@@ -78,7 +78,9 @@ def cti_statistics(
     data_columns, data_rows
         Of the light-sensitive pixels.
     flags
-        Data pixels that count for no mean, shape (data_rows, data_columns); None for none.
+        Data pixels that count for no mean, shape (data_rows, data_columns); None for none. The first and last
+        lines, where they are flagged as a whole, as at the edge of a sensor, are taken as they are: what they
+        hold passes the register before the overscan does.
     gain, turnoff
         Recorded as they are: electron/adu, and the level (electron) where the response is lost.
 
@@ -88,7 +90,8 @@ def cti_statistics(
     columns; Rubin's ip_isr (2026) takes them from the first rows of the serial overscan.
     """
     columns = slice(prescan, prescan + data_columns)
-    data = np.array(pixels[:data_rows, columns])
+    as_read = pixels[:data_rows, columns]
+    data = np.array(as_read)
     if flags is not None:
         data[flags] = np.nan
     serial = pixels[:data_rows, prescan + data_columns :]
@@ -96,10 +99,10 @@ def cti_statistics(
     serial_means, serial_errors = _lines(serial.T)
     parallel_means, parallel_errors = _lines(parallel)
     return CtiStatistics(
-        first_column_mean=_mean(data[:, 0]),
-        last_column_mean=_mean(data[:, -1]),
-        first_row_mean=_mean(data[0]),
-        last_row_mean=_mean(data[-1]),
+        first_column_mean=_edge_mean(data[:, 0], as_read[:, 0]),
+        last_column_mean=_edge_mean(data[:, -1], as_read[:, -1]),
+        first_row_mean=_edge_mean(data[0], as_read[0]),
+        last_row_mean=_edge_mean(data[-1], as_read[-1]),
         image_mean=_mean(data),
         serial_overscan=serial_means,
         serial_overscan_error=serial_errors,
@@ -146,6 +149,11 @@ def read_cti_statistics(header: Mapping[str, object]) -> dict[str, CtiStatistics
 def _mean(pixels: npt.NDArray[np.float32]) -> float:
     """Clipped mean."""
     return float(clipped_statistics_of_amplifier(np.atleast_2d(pixels)).mean)
+
+
+def _edge_mean(line: npt.NDArray[np.float32], as_read: npt.NDArray[np.float32]) -> float:
+    """Clipped mean of a line at the edge; of the line as it was read, where all of it is flagged."""
+    return _mean(line if np.isfinite(line).any() else as_read)
 
 
 def _lines(lines: npt.NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:

@@ -67,23 +67,31 @@ def priors(sequence: SimulatedSequence, **tables: Table) -> Priors:
     return Priors(calibrations_of(stored), {}, dict.fromkeys(stored, UUID))
 
 
-def solved(sequence: SimulatedSequence, numbers: Iterable[int] | None = None, **config) -> Table:
-    """Table that the task makes of some flats, or of all."""
+def solved(
+    sequence: SimulatedSequence,
+    numbers: Iterable[int] | None = None,
+    known: dict[str, Table] | None = None,
+    **config,
+) -> Table:
+    """Table that the task makes of some flats, or of all, with other calibrations known."""
     settings = CtiConfig()
     settings.update(**config)
     chosen = sorted(sequence.exposures) if numbers is None else numbers
     raws = (sequence.read(number) for number in chosen)
-    return CtiTask(config=settings).run(raws, priors(sequence)).output
+    return CtiTask(config=settings).run(raws, priors(sequence, **(known or {}))).output
 
 
 def verified(
-    sequence: SimulatedSequence, table: Table, numbers: Iterable[int] | None = None
+    sequence: SimulatedSequence,
+    table: Table,
+    numbers: Iterable[int] | None = None,
+    known: dict[str, Table] | None = None,
 ) -> DetectorStatistics:
-    """Statistics that the verification task makes of a CTI on some flats, or on all."""
+    """Statistics that the verification task makes of a CTI on some flats, or on all, as `solved`."""
     chosen = sorted(sequence.exposures) if numbers is None else numbers
     task = VerifyCtiTask(config=VerifyCtiConfig())
     raws = (sequence.read(number) for number in chosen)
-    result = task.run(raws, priors(sequence, cti=table), table)
+    result = task.run(raws, priors(sequence, cti=table, **(known or {})), table)
     return DetectorStatistics.model_validate(result.statistics)
 
 

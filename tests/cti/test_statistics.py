@@ -61,6 +61,17 @@ def test_defects_count_for_nothing():
     np.testing.assert_array_equal(pixels, before)
 
 
+def test_lines_at_the_edge_that_are_flagged_as_a_whole_are_taken_as_they_are():
+    """Their charge has passed the register all the same; single flagged pixels still count for nothing."""
+    flags = np.zeros((HEIGHT, WIDTH), bool)
+    flags[:, -5:] = True
+    flags[:10, 0] = True
+    pixels = segment()
+    pixels[:10, PRESCAN] = 7e4
+    found = measured(pixels, flags=flags)
+    assert (found.first_column_mean, found.last_column_mean, found.image_mean) == (900.0, 1100.0, 1000.0)
+
+
 def test_the_header_gives_back_what_was_written():
     found = measured(segment(), gain=1.5)
     read = read_cti_statistics({"OTHER": 3, **found.cards("C10"), **found.cards("C11")})

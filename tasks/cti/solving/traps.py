@@ -20,6 +20,9 @@ EMISSION_TIME = 0.4
 _SAME_LEVEL = 0.02
 """Difference of two flats, relative to the fainter, up to which they are of one level."""
 
+_DEAD = 0.1
+"""Signal of the last column, of the mean, below which it is dead: what passed the trap last is not known."""
+
 _PADDING = 10
 """Points of the straight line from no charge to the faintest flat (Rubin cp_pipe)."""
 
@@ -64,11 +67,14 @@ def measure_trap(
     within = settings.trap_columns.within(levels.serial.shape[1])
     with np.errstate(invalid="ignore"):
         usable = (levels.signals < settings.trap_largest_signal) & (levels.signals <= levels.turnoff)
-        usable &= np.isfinite(levels.last_columns) & (levels.last_columns > 0)
+        is_lit = levels.last_columns > _DEAD * levels.signals
     data = levels.serial[:, within.slice]
     usable &= np.isfinite(data).all(axis=1)
     if not usable.any() or within.n < 1:
         return empty_trap(), "no flat below the turnoff has a usable overscan"
+    usable &= is_lit
+    if not usable.any():
+        return empty_trap(), "no trap can be measured: the last data column holds no charge"
     chosen = levels.between(usable)
     cti = transfers.cti or 1e-18
     expected = trail_model(
