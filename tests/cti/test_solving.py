@@ -157,6 +157,31 @@ def test_flats_that_are_all_too_bright_leave_neutral_parameters_with_a_remark():
         assert words in remarks
 
 
+def test_behind_a_dead_column_no_trap_is_measured_and_the_remark_says_so():
+    levels = simulated_levels(TRUTH, SIGNALS)
+    rng = np.random.default_rng(0)
+    solved = solve_amplifier(replace(levels, last_columns=rng.normal(0.0, 0.6, SIGNALS.size)), ITL)
+    assert (solved.trap.type, solved.trap.size) == ("linear", 0.0)
+    assert "no trap can be measured: the last data column holds no charge" in solved.remarks
+
+
+def test_that_no_loss_is_seen_is_a_result_with_an_error():
+    """Columns of small frames: the error is as large as the loss, and half of those without any show none."""
+    found = [
+        solve_amplifier(simulated_levels(replace(TRUTH, cti=1e-8), SIGNALS, seed=seed, noise=1.0), ITL)
+        for seed in range(8)
+    ]
+    assert all("the CTI stands at a bound of its fit" not in one.remarks for one in found)
+    errors = np.array([one.global_cti_error for one in found])
+    # 25 faint flats, their first column alone: 512 transfers, noise 1; what else is fitted takes its part.
+    faint = SIGNALS[SIGNALS < 10_000.0]
+    alone = 1.0 / (512 * np.sqrt(np.sum(faint**2)))
+    assert np.isfinite(errors).all()
+    assert ((errors > 0.7 * alone) & (errors < 20 * alone)).all()
+    pulls = np.array([one.global_cti for one in found]) / errors
+    assert pulls.max() < 4
+
+
 def test_single_columns_without_a_number_cost_their_flats_only():
     levels = simulated_levels(TRUTH, SIGNALS)
     levels.serial[::7, 0] = np.nan

@@ -17,8 +17,12 @@ __all__ = ["GlobalCti", "bounded_by_bright_flats", "charge_of_trap", "fit_global
 
 type FloatArray = npt.NDArray[np.float64]
 
-_START_CTI, _LOWEST_CTI, _HIGHEST_CTI = -6.0, -12.0, -5.0
-"""Of the decimal logarithm."""
+_UNIT = 1e-6
+"""In which the inefficiency is fitted. Its logarithm, which Rubin's cp_pipe fits, has neither a slope nor an
+error where no loss is seen."""
+
+_START_CTI, _LOWEST_CTI, _HIGHEST_CTI = 1.0, 0.0, 10.0
+"""In this unit."""
 
 _NO_TRAP = (0.0, 0.08, 0.35)
 _TRAP_STARTS = ((5.0, 0.08, 0.35), (15.0, 0.08, 0.35), (5.0, 0.02, 0.7), (15.0, 0.02, 0.7))
@@ -27,6 +31,9 @@ _TRAP_LOWER, _TRAP_UPPER = (0.0, 0.0, 0.1), (30.0, 1.0, 1.0)
 
 _N_STARTS = 2
 """Of them, those nearest to the flats are followed: a trap has more than one minimum."""
+
+_AS_WELL = 1e-6
+"""Relative difference of the sums of squares of two fits that are equally good."""
 
 _KNOWN = 0.25
 """Relative error of an emission time from which it is not used."""
@@ -88,8 +95,8 @@ def fit_global_cti(
     Notes
     -----
     Plain least squares of the model of the whole readout (Snyder et al. 2021; Rubin cp_pipe). Rubin asks only
-    the edge response whether there is a trap. A small one then passes for inefficiency; here it is fitted as
-    well where that explains the flats far better, given the errors of their overscans.
+    the edge response whether there is a trap. A small one then passes for inefficiency; here it is fitted
+    where that explains the flats far better, given their errors.
     """
     largest_signal = settings.global_largest_signal
     within = settings.global_columns.within(levels.serial.shape[1])
@@ -108,7 +115,7 @@ def fit_global_cti(
             signals,
             row,
             RegisterParameters(
-                float(10.0 ** parameters[0]),
+                float(parameters[0] * _UNIT),
                 offset.drift_scale,
                 offset.decay_time,
                 *(float(one) for one in trap),
@@ -122,11 +129,13 @@ def fit_global_cti(
         return _result(simple)
     starts = [(_START_CTI, *start) for start in _TRAP_STARTS]
     starts.sort(key=lambda start: float(np.sum(residuals(np.array(start)) ** 2)))
-    fits = [
-        _fit(residuals, start, (_LOWEST_CTI, *_TRAP_LOWER), (_HIGHEST_CTI, *_TRAP_UPPER))
-        for start in starts[:_N_STARTS]
-    ]
-    whole = min(fits, key=lambda fit: float(fit.cost))
+    lower, upper = (_LOWEST_CTI, *_TRAP_LOWER), (_HIGHEST_CTI, *_TRAP_UPPER)
+    fits = [_fit(residuals, start, lower, upper) for start in starts[:_N_STARTS]]
+    best = min(fits, key=lambda fit: float(fit.cost))
+    # A trap that is full at all levels does not tell its scale: the usual one, where that does as well.
+    cti, size, _, emission_time = best.x
+    usual = _fit(residuals, (cti, size, _NO_TRAP[1], emission_time), lower, upper)
+    whole = usual if usual.cost <= (1.0 + _AS_WELL) * best.cost else best
     is_clearer = 2.0 * (simple.cost - whole.cost) > _CLEARER * noise**2
     return _result(whole if edge > settings.trap_threshold or is_clearer else simple)
 
@@ -209,7 +218,7 @@ def _fit(
 
 
 def _result(fit: OptimizeResult) -> GlobalCti:
-    """Parameters, errors and bounds of a fit."""
+    """Parameters, errors and bounds of a fit; that no inefficiency is seen is a result and no bound."""
     if not fit.success:
         return GlobalCti(0.0, reason=f"the fit of the transfers failed: {fit.message}")
     degrees = max(fit.fun.size - fit.x.size, 1)
@@ -225,10 +234,9 @@ def _result(fit: OptimizeResult) -> GlobalCti:
     at_bound = tuple(
         name
         for name, value, low, high, is_told in zip(names, fit.x, lower, upper, told, strict=False)
-        if is_told and min(value - low, high - value) <= 1e-3 * (high - low)
+        if is_told and min(high - value, np.inf if name == "CTI" else value - low) <= 1e-3 * (high - low)
     )
-    cti = float(10.0 ** fit.x[0])
-    cti_error = float(errors[0] * np.log(10.0) * cti)
+    cti, cti_error = float(fit.x[0] * _UNIT), float(errors[0] * _UNIT)
     if fit.x.size == 1:
         return GlobalCti(cti, cti_error, at_bound=at_bound)
     return GlobalCti(
