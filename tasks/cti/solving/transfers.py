@@ -229,8 +229,7 @@ def _result(fit: OptimizeResult) -> GlobalCti:
     covariance = np.linalg.pinv(curvature[np.ix_(told, told)], hermitian=True)
     errors[told] = np.sqrt(np.diag(covariance) * float(fit.fun @ fit.fun) / degrees)
     names = ("CTI", "trap size", "trap scale", "emission time")
-    lower = (_LOWEST_CTI, *_TRAP_LOWER)
-    upper = (_HIGHEST_CTI, *_TRAP_UPPER)
+    lower, upper = (_LOWEST_CTI, *_TRAP_LOWER), (_HIGHEST_CTI, *_TRAP_UPPER)
     at_bound = tuple(
         name
         for name, value, low, high, is_told in zip(names, fit.x, lower, upper, told, strict=False)
