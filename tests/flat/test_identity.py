@@ -170,6 +170,15 @@ def test_without_a_flat_before_nothing_speaks_for_another_sensor():
     assert set(nothing.detector) == {"N_FORMER", "FOREIGN"}
 
 
+def test_a_flat_before_that_shows_no_pattern_does_not_pass_for_one_that_tells():
+    """DETECTOR_IDENTITY cannot fail then, so that DETECTOR_KNOWN has to warn."""
+    flat, layout = corner(response=1e-4, noise=0.005, seed=1)
+    former, _ = corner(response=1e-4, noise=0.005, seed=2, sensor=1)
+    found = flat_of_many_statistics(flat, layout, LSSTCOMCAM, FocalPlaneEvidence(LIGHT, former=former))
+    assert math.isnan(found.detector["PATTERN_MATCH"])
+    assert found.detector["N_FORMER"] == found.detector["FOREIGN"] == 0.0
+
+
 def test_with_a_flat_before_a_change_is_measured():
     flat, layout = corner(noise=0.001, seed=1)
     former, _ = corner(noise=0.001, seed=2)

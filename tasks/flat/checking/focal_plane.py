@@ -13,8 +13,8 @@ Statistics of the detector:
     Correlation of the pixels' pattern with that of the flat before, freed of noise: 1 for the same sensor, 0
     for another; and the scatter of the pixels' response.
 ``N_FORMER``, ``FOREIGN``
-    Flats before this one that it was held against, 0 or 1; 1 − PATTERN_MATCH, what speaks for another sensor,
-    which is 0 where nothing does because there is no flat before, or no pattern.
+    Flats before this one that tell whether it is of the same sensor, 0 or 1; 1 − PATTERN_MATCH, what speaks
+    for another sensor, which is 0 where nothing does because there is no flat before, or no pattern.
 ``RESPONSE_CHANGE``, ``AMPLIFIER_CHANGE``
     Median of the flat over the one before, less 1; the largest departure of an amplifier from that.
 
@@ -84,11 +84,12 @@ def flat_of_many_statistics(
     if evidence.former is not None:
         pattern = match_patterns(flat, evidence.former, layout)
         change = ratio_of_flats(flat, evidence.former, layout)
+        is_told = math.isfinite(pattern.match)
         detector |= {
             "PATTERN_MATCH": pattern.match,
             "PATTERN_STRENGTH": pattern.strength,
-            "N_FORMER": 1.0,
-            "FOREIGN": 1.0 - pattern.match if math.isfinite(pattern.match) else 0.0,
+            "N_FORMER": float(is_told),
+            "FOREIGN": 1.0 - pattern.match if is_told else 0.0,
             "RESPONSE_CHANGE": change.detector,
             "AMPLIFIER_CHANGE": max((abs(one) for one in change.amplifiers.values()), default=math.nan),
         }
