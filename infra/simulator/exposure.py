@@ -49,10 +49,6 @@ class SimulatedCamera:
         """Return the response to the lamp in a filter, shape [ny, nx], relative to the lamp's level."""
         return self.light.flat(physical_filter, dust_shift)
 
-    def light_level(self, exposure: ScheduledExposure) -> float:
-        """Return the signal of the lamp in an exposure (electron), its scatter included."""
-        return self.light.lamp_level(exposure)
-
     def spots(self, exposure: ScheduledExposure) -> tuple[Spot, ...]:
         """Return the spots seen in an exposure; none unless it is of an object."""
         return self.light.spots(exposure)

@@ -120,7 +120,7 @@ def test_lamp_jitters_on_all_detectors_alike():
         taken_by = SimulatedCamera(specification, sensor)
         exposures = schedule_night(specification, number)
         levels.append([reduce(taken_by.expose(one), sensor).mean() for one in exposures])
-    truth = [SimulatedCamera(specification, sensor).light_level(one) for one in exposures]
+    truth = [SimulatedCamera(specification, sensor).light.lamp_level(one) for one in exposures]
     assert np.std(truth) > 500.0
     # Means of 15360 pixels of 20000 electron, and the medians of the overscans: 2 electron; 5 sigma.
     np.testing.assert_allclose(levels, [truth, truth], atol=10.0)
