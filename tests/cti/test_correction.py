@@ -166,3 +166,16 @@ def test_what_is_no_deferred_charge_is_refused(numbers):
 def test_a_segment_smaller_than_its_sections_is_refused(keys):
     with pytest.raises(CalprodError, match="take the sections from the frame's own layout"):
         correct_cti(frame(), DeferredCharge(1e-4, 2.4), **keys)
+
+
+def test_a_prescan_wider_than_the_look_back_changes_nothing():
+    """A logistic trap holds some charge of empty pixels too, whose first ones must not be forgotten."""
+    row = np.random.default_rng(3).uniform(0.0, 200.0, (4, 120))
+    charge = DeferredCharge(0.0, 1.0, Trap("logistic", 100.0, 2.0, np.array([50.0, 0.1])))
+    found = []
+    for prescan in (16, 64):
+        pixels = np.pad(row, ((0, 0), (prescan, 0)))
+        correct_cti(pixels, charge, data_rows=4, prescan=prescan)
+        found.append(pixels[:, prescan:])
+    np.testing.assert_array_equal(*found)
+    assert not np.array_equal(found[0], row)
