@@ -82,7 +82,7 @@ def test_each_is_made_with_what_was_made_before_it(place: Place) -> None:
     assert priors["dark"] == ["bias", "linearizer", "ptc", "defects"]
     assert all(priors[key] == ["bias", "dark", "linearizer", "ptc", "bfk"] for key in FLATS)
     # The flat of the fringe frame's own filter, and no other.
-    assert priors["fringe-y"] == ["bias", "dark", "flat", "linearizer", "ptc", "bfk", "defects"]
+    assert priors["fringe-y"] == ["bias", "dark", "flat", "linearizer", "ptc", "defects"]
     assert priors["crosstalk"] == ["ptc"]
 
 

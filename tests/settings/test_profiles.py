@@ -26,16 +26,18 @@ def test_the_shipped_profiles_are_right(instrument: str) -> None:
     assert profile.instrument == instrument
     order = [calibration.name for calibration in profile.ordered()]
     spectra = ["spectroFlat"] if instrument == "LATISS" else []
+    shifts = ["electroBfDistortionMatrix"] if instrument == "LSSTCam" else []
     assert order == [
         *("biasBootstrap", "darkBootstrap", "flatBootstrap"),
-        *("defects", "linearizer", "cti", "ptc", "bfk", "bias", "dark", "flat"),
+        *("defects", "linearizer", "cti", "ptc", "bfk"),
+        *(*shifts, "bias", "dark", "flat"),
         *(*spectra, "fringe", "sky", "crosstalk"),
     ]
     assert [one.name for one in profile.calibrations if not one.is_certified] == order[:3]
     filtered = [one.name for one in profile.calibrations if one.per_filter]
     assert filtered == ["flatBootstrap", "flat", "fringe", "sky"]
     special = [one.name for one in profile.calibrations if one.selection.when_taken]
-    assert special == ["linearizer", "cti", "ptc", "bfk", *spectra, "fringe", "sky", "crosstalk"]
+    assert special == ["linearizer", "cti", "ptc", "bfk", *shifts, *spectra, "fringe", "sky", "crosstalk"]
     assert profile.camera_state_keys == ("SEQNAME", "SEQFILE", "SEQCKSUM", "ODP", "AP0_RC", "TEMP_SET")
     assert profile.certification.mode == "gated"
     assert profile.ledger is None
