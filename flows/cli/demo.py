@@ -77,7 +77,9 @@ def command(context: click.Context, directory: Path, night: str, full: bool) -> 
 
 
 def _print_faults(faults: dict[int, str], plan: list[dict[str, object]]) -> None:
-    """Show every planted fault beside what the plan says of that exposure."""
+    """Show every planted fault beside what the plan says of that exposure; nothing for a sound night."""
+    if not faults:
+        return
     said = {row["exposure"]: row for row in plan if row["role"] == "excluded"}
     print_table(
         ("exposure", "planted fault", "what the plan says"),
