@@ -23,7 +23,7 @@ CURVE = ("PTC_GAIN_ERROR", "PTC_NOISE")
 FIRST_CURVE = ("PTC_GAIN_CHANGE", "PTC_NOISE_CHANGE", "PTC_A00_CHANGE")
 """What cannot be tested of the first curve of a camera."""
 
-pytestmark = [pytest.mark.xdist_group("all-calibrations"), pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
