@@ -1,10 +1,12 @@
 """Header of a calibration that is a table: the cards that Rubin's ip_isr shares among all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from infra.images import Metadata, finite_cards
+from astropy.table import Table
+
+from infra.images import Metadata, MetadataValue, finite_cards
 from infra.instruments.layout import DetectorLayout
 from tasks.combine.metadata import (
     CombineInput,
@@ -14,10 +16,16 @@ from tasks.combine.metadata import (
     time_cards,
 )
 
-__all__ = ["STATE_CARDS", "TableKind", "identity_cards", "table_cards"]
+__all__ = ["STATE_CARDS", "TableKind", "cards_from_curve", "identity_cards", "table_cards"]
 
 STATE_CARDS = ("SEQNAME", "SEQFILE", "SEQCKSUM", "ODP", "AP0_RC", "TEMP_SET", "CCDTEMP")
 """State of the camera; what all inputs agree on is carried over (Rubin ip_isr, IsrCalib)."""
+
+
+_IDENTITY = ("INSTRUME", "RAFTNAME", "SLOTNAME", "DETECTOR", "DET_NAME", "DET_SER", "TIMESYS")
+_CALIBRATIONS = ("LSST CALIB RUN ", "LSST CALIB UUID ", "LSST CALIB DATE ")
+_CARRIED = ("CPP_INPUT_", "DATE-", "MJD-", *_CALIBRATIONS)
+"""Beginnings of keys that go from a table to what is solved from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +80,6 @@ def identity_cards(
         None where there is nothing to say.
     """
     raft, _, slot = layout.name.rpartition("_")
-    date = created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    parts = {
-        "instrument": instrument,
-        "raftName": raft or None,
-        "detectorName": slot,
-        "detector": layout.id,
-        "filter": physical_filter,
-        "calibDate": date,
-    }
     return {
         **kind.cards(),
         "INSTRUME": instrument,
@@ -90,9 +89,7 @@ def identity_cards(
         "DET_NAME": layout.name,
         "DET_SER": layout.serial,
         "FILTER": physical_filter,
-        "CALIBDATE": date,
-        "CALIB_ID": " ".join(f"{key}={value}" for key, value in parts.items() if value is not None),
-        **creation_cards(created),
+        **_dated((instrument, raft or None, slot, layout.id, physical_filter), created),
     }
 
 
@@ -124,9 +121,7 @@ def table_cards(
     """
     shared = common_cards([one.header for one in inputs])
     carried = {
-        key: value
-        for key, value in shared.items()
-        if key in STATE_CARDS or key.startswith(("LSST CALIB RUN ", "LSST CALIB UUID ", "LSST CALIB DATE "))
+        key: value for key, value in shared.items() if key in STATE_CARDS or key.startswith(_CALIBRATIONS)
     }
     cards = {
         **carried,
@@ -141,3 +136,56 @@ def table_cards(
         ),
     }
     return {key: value for key, value in finite_cards(cards).items() if value is not None}
+
+
+def cards_from_curve(
+    curve: Table, *, run: str, uuid: str, created: datetime, exposures: Iterable[int] = ()
+) -> Metadata:
+    """Cards of a table that is solved from a photon transfer curve.
+
+    Parameters
+    ----------
+    curve
+        Table of the curve, as stored.
+    run, uuid
+        Where that table lies in the repository, and which dataset it is.
+    created
+        With a time zone.
+    exposures
+        Exposure IDs, for a curve whose header does not name them.
+
+    Returns
+    -------
+    cards
+        Keys as in ip_isr's IsrCalib: detector, camera state, exposures and calibrations carried over from the
+        curve; ``PTC_RUN``, ``PTC_UUID`` and ``PTC_DATE`` name it.
+    """
+    carried: Metadata = {
+        str(key): value
+        for key, value in curve.meta.items()
+        if (key in _IDENTITY or key in STATE_CARDS or str(key).startswith(_CARRIED))
+        and isinstance(value, str | int | float | bool)
+    }
+    if not any(key.startswith("CPP_INPUT_") for key in carried):
+        carried |= {f"CPP_INPUT_{i}": int(one) for i, one in enumerate(exposures)}
+    place = tuple(carried.get(key) for key in ("INSTRUME", "RAFTNAME", "SLOTNAME", "DETECTOR"))
+    cards: Metadata = {
+        **carried,
+        "PTC_RUN": run,
+        "PTC_UUID": uuid,
+        "PTC_DATE": str(curve.meta.get("CALIB_CREATION_DATETIME", curve.meta.get("CALIBDATE", ""))),
+        **_dated((*place, None), created),
+    }
+    return {key: value for key, value in finite_cards(cards).items() if value is not None}
+
+
+def _dated(place: Sequence[MetadataValue], created: datetime) -> Metadata:
+    """Cards with the date and the name made of it; instrument, raft, slot, detector and filter come first."""
+    date = created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    names = ("instrument", "raftName", "detectorName", "detector", "filter", "calibDate")
+    parts = zip(names, (*place, date), strict=True)
+    return {
+        "CALIBDATE": date,
+        "CALIB_ID": " ".join(f"{key}={value}" for key, value in parts if value is not None),
+        **creation_cards(created),
+    }

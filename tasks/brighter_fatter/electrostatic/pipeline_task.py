@@ -18,10 +18,10 @@ from lsst.pipe.base import (
 from infra.ledger.clock import now
 from tasks.brighter_fatter.electrostatic import verify
 from tasks.brighter_fatter.electrostatic.config import ElectrostaticConfig
-from tasks.brighter_fatter.electrostatic.header import solution_cards
 from tasks.brighter_fatter.electrostatic.solve import solve_distortion
 from tasks.brighter_fatter.electrostatic.table import to_table
 from tasks.combine.connections import raws_input, statistics_output, table_output, table_prerequisite
+from tasks.combine.table_metadata import cards_from_curve
 from tasks.flat_pairs.curve.table import from_table
 from tasks.isr.steps import Purpose
 from tasks.verification.pipeline_task import (
@@ -90,7 +90,8 @@ class ElectrostaticDistortionTask(PipelineTask):
             No amplifier has area changes, or the fit fails. Rubin cp_pipe stores an empty product where there
             is no amplifier; here there is none, as it would correct nothing.
         """
-        cards = solution_cards(table, run=source[0], uuid=source[1], created=created)
+        cards = cards_from_curve(table, run=source[0], uuid=source[1], created=created)
+        cards |= {"LSST CALIB RUN PTC": source[0], "LSST CALIB UUID PTC": source[1]}
         solution = solve_distortion(
             from_table(table), self.config.settings(), depths=self.config.depths(), metadata=cards
         )
