@@ -39,66 +39,14 @@ from tasks.combine.smooth_sky import usable_pixels
 from tasks.combine.surface import SurfaceSettings
 from tasks.fringe.checking.structure import structure_left
 from tasks.isr.fringe import FRINGE_FIT, FringeFit, fit_fringe
-from tasks.verification.model import ExposureGroup, StatisticValues
-from tasks.verification.noise import NoiseModel, number_of_inputs, overscan_variance
+from tasks.verification.model import StatisticValues
 from tasks.verification.quantum import ProductMeasurement
-from tasks.verification.statistics import ResidualStatistics, detector_statistics, with_expected_noise
+from tasks.verification.sky_frames import noise_model, residual_statistics
 
 __all__ = ["fringe_statistics", "noise_model", "product_statistics", "residual_statistics"]
 
 _TILES = 8
 """Squares of the chess board along each axis."""
-
-
-def noise_model(calibration: CalibrationImage, layout: DetectorLayout) -> NoiseModel:
-    """Return the noise model of frames freed of fringes.
-
-    Parameters
-    ----------
-    calibration
-        The fringe frame under test.
-    layout
-        The detector's amplifiers.
-    """
-    return NoiseModel(
-        n_inputs=number_of_inputs(calibration.metadata), overscan_variance=overscan_variance(layout)
-    )
-
-
-def residual_statistics(
-    exposure: CorrectedExposure,
-    layout: DetectorLayout,
-    model: NoiseModel,
-    *,
-    group: ExposureGroup,
-    dark_time: float,
-) -> ResidualStatistics:
-    """Measure a frame from which the fringes have been subtracted.
-
-    Parameters
-    ----------
-    exposure
-        What is left, sources flagged DETECTED, in electron.
-    layout
-        The detector's amplifiers.
-    model
-        What `noise_model` made of the fringe frame under test.
-    group
-        Not used: the noise of a fringe frame is small beside that of the sky.
-    dark_time
-        Not used: the dark charge is small beside the sky.
-
-    Returns
-    -------
-    ResidualStatistics
-        Statistics with EXPECTED_NOISE from the frame's own mean and the read noise.
-    """
-    return with_expected_noise(
-        detector_statistics(exposure, layout),
-        lambda name, values: model.expected_noise(
-            name, read_noise=values["READ_NOISE"], group=ExposureGroup.VERIFICATION, signal=values["MEAN"]
-        ),
-    )
 
 
 def fringe_statistics(

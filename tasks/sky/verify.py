@@ -24,71 +24,18 @@ import numpy.typing as npt
 from scipy.ndimage import generic_filter
 
 from infra.images import CalibrationImage, CorrectedExposure, MaskPlane
-from infra.instruments.layout import DetectorLayout
 from tasks.combine.background import CellMeans, cell_means
 from tasks.combine.smooth_sky import usable_pixels
 from tasks.sky.algorithm import MESH_CARD
-from tasks.verification.model import ExposureGroup, StatisticValues
-from tasks.verification.noise import NoiseModel, number_of_inputs, overscan_variance
+from tasks.verification.model import StatisticValues
 from tasks.verification.quantum import ProductMeasurement
-from tasks.verification.statistics import ResidualStatistics, detector_statistics, with_expected_noise
+from tasks.verification.sky_frames import noise_model, residual_statistics
 
 __all__ = ["noise_model", "product_statistics", "residual_statistics", "sky_statistics"]
 
 _FEWEST = 0.25
 """Fraction of the pixels of a cell that must be sky."""
 _ERRORS = 3.0
-
-
-def noise_model(calibration: CalibrationImage, layout: DetectorLayout) -> NoiseModel:
-    """Return the noise model of frames of sky.
-
-    Parameters
-    ----------
-    calibration
-        The sky frame under test.
-    layout
-        The detector's amplifiers.
-    """
-    return NoiseModel(
-        n_inputs=number_of_inputs(calibration.metadata), overscan_variance=overscan_variance(layout)
-    )
-
-
-def residual_statistics(
-    exposure: CorrectedExposure,
-    layout: DetectorLayout,
-    model: NoiseModel,
-    *,
-    group: ExposureGroup,
-    dark_time: float,
-) -> ResidualStatistics:
-    """Measure a frame from which the sky frame has been subtracted.
-
-    Parameters
-    ----------
-    exposure
-        What is left, sources flagged DETECTED, in electron.
-    layout
-        The detector's amplifiers.
-    model
-        What `noise_model` made of the sky frame under test.
-    group
-        Not used: a sky frame is smooth and adds no noise to a pixel.
-    dark_time
-        Not used: the dark charge is small beside the sky.
-
-    Returns
-    -------
-    ResidualStatistics
-        Statistics with EXPECTED_NOISE from the frame's own mean and the read noise.
-    """
-    return with_expected_noise(
-        detector_statistics(exposure, layout),
-        lambda name, values: model.expected_noise(
-            name, read_noise=values["READ_NOISE"], group=ExposureGroup.VERIFICATION, signal=values["MEAN"]
-        ),
-    )
 
 
 def sky_statistics(exposure: CorrectedExposure, sky: CalibrationImage) -> StatisticValues:
