@@ -1,10 +1,14 @@
 """Connections that the PipelineTasks of several calibrations share."""
 
+from lsst.pipe.base import PipelineTaskConnections
 from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a module
+
+from tasks.isr.config import ChargeCorrection, IsrConfig
 
 __all__ = [
     "calibration_output",
     "calibration_prerequisite",
+    "leave_out_unused",
     "optional_calibration",
     "optional_table",
     "raws_input",
@@ -14,6 +18,7 @@ __all__ = [
     "table_prerequisite",
 ]
 
+_OF_CHARGE: tuple[ChargeCorrection, ...] = ("cti", "bfk", "electroBfDistortionMatrix")
 _DETECTOR = ("instrument", "detector")
 _DETECTOR_FILTER = ("instrument", "detector", "physical_filter")
 
@@ -110,3 +115,18 @@ def residuals_output(name: str, *, per_filter: bool = False) -> connection.Outpu
         storageClass="ArrowAstropy",
         dimensions=_DETECTOR_FILTER if per_filter else _DETECTOR,
     )
+
+
+def leave_out_unused(connections: PipelineTaskConnections, isr: IsrConfig) -> None:
+    """Take away the connections to corrections of charge that no camera's chain would make.
+
+    Parameters
+    ----------
+    connections
+        Being made; of ``cti``, ``bfk`` and ``electroBfDistortionMatrix`` it has some.
+    isr
+        Settings of the corrections.
+    """
+    for name in _OF_CHARGE:
+        if hasattr(connections, name) and not isr.may_apply(name):
+            delattr(connections, name)

@@ -8,6 +8,7 @@ from tasks.combine.calibration import CombinedCalibration, CombineOptions
 from tasks.combine.connections import (
     calibration_output,
     calibration_prerequisite,
+    leave_out_unused,
     optional_table,
     raws_input,
     residuals_output,
@@ -44,10 +45,7 @@ class FlatConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     output = calibration_output("flat", "Combined flat (dimensionless, about 1).", per_filter=True)
 
     def __init__(self, *, config: "FlatConfig") -> None:
-        if not config.isr.may_apply("cti"):
-            del self.cti
-        if not config.isr.may_apply("bfk"):
-            del self.bfk
+        leave_out_unused(self, config.isr)
 
 
 class FlatConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=FlatConnections):
@@ -111,10 +109,7 @@ class VerifyFlatConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     residuals = residuals_output("verifyFlatResiduals", per_filter=True)
 
     def __init__(self, *, config: "VerifyFlatConfig") -> None:
-        if not config.isr.may_apply("cti"):
-            del self.cti
-        if not config.isr.may_apply("bfk"):
-            del self.bfk
+        leave_out_unused(self, config.isr)
 
 
 class VerifyFlatConfig(PipelineTaskConfig, VerificationConfig, pipelineConnections=VerifyFlatConnections):

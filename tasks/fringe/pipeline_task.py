@@ -13,6 +13,7 @@ from tasks.combine.calibration import CombinedCalibration, CombineOptions
 from tasks.combine.connections import (
     calibration_output,
     calibration_prerequisite,
+    leave_out_unused,
     optional_table,
     raws_input,
     residuals_output,
@@ -56,12 +57,7 @@ class FringeConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     output = calibration_output("fringe", "Fringe frame (in units of the sky, about 0).", per_filter=True)
 
     def __init__(self, *, config: "FringeConfig") -> None:
-        if not config.isr.may_apply("cti"):
-            del self.cti
-        if not config.isr.may_apply("bfk"):
-            del self.bfk
-        if not config.isr.may_apply("electroBfDistortionMatrix"):
-            del self.electroBfDistortionMatrix
+        leave_out_unused(self, config.isr)
 
 
 class SkyConfig(Config):
@@ -136,12 +132,7 @@ class VerifyFringeConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     residuals = residuals_output("verifyFringeResiduals", per_filter=True)
 
     def __init__(self, *, config: "VerifyFringeConfig") -> None:
-        if not config.isr.may_apply("cti"):
-            del self.cti
-        if not config.isr.may_apply("bfk"):
-            del self.bfk
-        if not config.isr.may_apply("electroBfDistortionMatrix"):
-            del self.electroBfDistortionMatrix
+        leave_out_unused(self, config.isr)
 
 
 class VerifyFringeConfig(

@@ -33,6 +33,10 @@ def _switch(doc: str) -> Field[bool]:
     )
 
 
+type ChargeCorrection = Literal["cti", "bfk", "electroBfDistortionMatrix"]
+"""Calibrations that move charge back; none of them is used by every camera."""
+
+
 class IsrConfig(Config):
     """Settings of the corrections; which ones are made follows from what they are made for."""
 
@@ -164,7 +168,7 @@ class IsrConfig(Config):
             changes["crosstalk"] = CrosstalkSteps()
         return replace(steps, **changes)
 
-    def may_apply(self, name: Literal["cti", "bfk", "electroBfDistortionMatrix"]) -> bool:
+    def may_apply(self, name: ChargeCorrection) -> bool:
         """Tell whether the chain of some camera may use a calibration that moves charge.
 
         Parameters

@@ -12,6 +12,7 @@ from lsst.pipe.base import (
 from lsst.pipe.base import connectionTypes as connection  # noqa: N813 - a module
 
 from tasks.combine.connections import (
+    leave_out_unused,
     optional_calibration,
     optional_table,
     raws_input,
@@ -55,8 +56,7 @@ class PtcConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
             del self.summary
         if config.isr.order != "2024-04":
             del self.dark
-        if not config.isr.may_apply("cti"):
-            del self.cti
+        leave_out_unused(self, config.isr)
 
 
 class PtcConfig(PipelineTaskConfig, SequenceConfig, SolveConfig, pipelineConnections=PtcConnections):

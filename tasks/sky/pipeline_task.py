@@ -11,6 +11,7 @@ from infra.images import CalibrationImage, CorrectedExposure, MaskPlane
 from infra.instruments.layout import DetectorLayout
 from tasks.combine.connections import (
     calibration_prerequisite,
+    leave_out_unused,
     optional_calibration,
     optional_table,
     raws_input,
@@ -57,10 +58,7 @@ class VerifySkyConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     residuals = residuals_output("verifySkyResiduals", per_filter=True)
 
     def __init__(self, *, config: "VerifySkyConfig") -> None:
-        if not config.isr.may_apply("bfk"):
-            del self.bfk
-        if not config.isr.may_apply("electroBfDistortionMatrix"):
-            del self.electroBfDistortionMatrix
+        leave_out_unused(self, config.isr)
 
 
 class VerifySkyConfig(

@@ -18,7 +18,13 @@ from lsst.pipe.base import (
 )
 
 from infra.errors import CalprodError
-from tasks.combine.connections import optional_calibration, optional_table, raws_input, statistics_output
+from tasks.combine.connections import (
+    leave_out_unused,
+    optional_calibration,
+    optional_table,
+    raws_input,
+    statistics_output,
+)
 from tasks.combine.lookups import candidate_and_former
 from tasks.combine.priors import Priors, read_priors
 from tasks.combine.raw_inputs import RawInput, raw_inputs
@@ -59,8 +65,7 @@ class VerifyPtcConnections(PipelineTaskConnections, dimensions=_DIMENSIONS):
     def __init__(self, *, config: "VerifyPtcConfig") -> None:
         if config.isr.order != "2024-04":
             del self.dark
-        if not config.isr.may_apply("cti"):
-            del self.cti
+        leave_out_unused(self, config.isr)
 
 
 class VerifyPtcConfig(

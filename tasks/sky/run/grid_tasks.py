@@ -24,6 +24,7 @@ from infra.ledger.clock import now
 from tasks.combine.connections import (
     calibration_output,
     calibration_prerequisite,
+    leave_out_unused,
     optional_calibration,
     optional_table,
     raws_input,
@@ -70,10 +71,7 @@ class SkyMeasureConnections(PipelineTaskConnections, dimensions=_DETECTOR):
     )
 
     def __init__(self, *, config: "SkyMeasureConfig") -> None:
-        if not config.isr.may_apply("bfk"):
-            del self.bfk
-        if not config.isr.may_apply("electroBfDistortionMatrix"):
-            del self.electroBfDistortionMatrix
+        leave_out_unused(self, config.isr)
 
 
 class SkyMeasureConfig(PipelineTaskConfig, CellsConfig, pipelineConnections=SkyMeasureConnections):
